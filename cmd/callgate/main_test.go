@@ -1,0 +1,107 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/internal/need"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"callgate": main})
+}
+
+// TestScript runs the command lines of testdata/script.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               keepTest,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status,
+			"need":   needs,
+		},
+	})
+}
+
+// status runs a command and checks its exit status, as in
+//
+//	status 2 callgate no-such-verb
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND...")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		status, ok := strings.CutPrefix(err.Error(), "exit status ")
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = status
+	}
+	if got != args[0] {
+		ts.Fatalf("exit status %s, want %s", got, args[0])
+	}
+}
+
+// needs ends a script where something that it needs is missing, as the tests
+// of Go code do: "need root", "need docker", "need PROGRAM". The line
+// "need data NAME" also sets $DATA to the path of the thing.
+func needs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: need THING [NAME]")
+	}
+	t := ts.Value(testKey{}).(testing.TB)
+	switch args[0] {
+	case "root":
+		need.Root(t)
+	case "docker":
+		need.Docker(t)
+	case "data":
+		ts.Setenv("DATA", need.Data(t, args[1]))
+	default:
+		need.Program(t, args[0])
+	}
+}
+
+// testKey is the key under which a script's test is kept.
+type testKey struct{}
+
+func keepTest(env *testscript.Env) error {
+	env.Values[testKey{}] = env.T()
+	return nil
+}
+
+// TestEachVerbIsShown holds every verb to an example in its help and a script
+// of its own name that runs it.
+func TestEachVerbIsShown(t *testing.T) {
+	for _, cmd := range newRoot(newTerminal()).Commands() {
+		if cmd.Name() == "help" || cmd.Name() == "completion" {
+			continue
+		}
+		if !strings.Contains(cmd.Example, "callgate "+cmd.Name()) {
+			t.Errorf("the help of %s has no example", cmd.Name())
+		}
+		checkScript(t, cmd)
+	}
+}
+
+func checkScript(t *testing.T, cmd *cobra.Command) {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join("testdata", "script", cmd.Name()+".txtar"))
+	if err != nil {
+		t.Errorf("verb %s has no script: %v", cmd.Name(), err)
+		return
+	}
+	for _, line := range []string{"exec callgate " + cmd.Name(), "status 2 callgate " + cmd.Name()} {
+		if !strings.Contains(string(script), line) {
+			t.Errorf("the script of %s never says %q", cmd.Name(), line)
+		}
+	}
+}

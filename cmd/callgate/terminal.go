@@ -1,0 +1,105 @@
+package main
+
+// The rules of the terminal. This is the one file that prints.
+//
+//   - Data, what the user asked for, goes to stdout; talk goes to stderr: then
+//     every command can stand in a pipe.
+//   - Talk is lines that start with "callgate: ". An error says what is wrong
+//     and where, and ends with a line "hint: " that says what to do. A warning
+//     looks the same, and says that it is one.
+//   - Without a question nothing is said: no banner, no progress, no "done".
+//   - Data is complete or the exit status is not 0. It is buffered, and an
+//     error in writing it counts (a reader that went away ends callgate by
+//     SIGPIPE, as it ends every command).
+//   - A file that a flag names is opened when its content is known, so that a
+//     command that fails leaves the old file alone.
+//   - Binary data is not written to a terminal.
+//   - Colour and lines that are rewritten are for a terminal only, and where
+//     NO_COLOR is not set.
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// terminal is where a command reads and prints.
+type terminal struct {
+	in   io.Reader
+	out  *bufio.Writer // data; terminal.finish flushes it
+	talk io.Writer
+	// tty tells whether data goes to a terminal.
+	tty bool
+}
+
+func newTerminal() *terminal {
+	return &terminal{
+		in:   os.Stdin,
+		out:  bufio.NewWriterSize(os.Stdout, 64<<10),
+		talk: os.Stderr,
+		tty:  isTerminal(os.Stdout),
+	}
+}
+
+// isTerminal reports whether a person reads f. Character devices that are
+// none, such as /dev/null, do no harm: nobody reads there.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// printf writes data. Its error is kept by the buffer, for finish.
+func (t *terminal) printf(format string, args ...any) {
+	fmt.Fprintf(t.out, format, args...)
+}
+
+// json writes v as indented JSON.
+func (t *terminal) json(v any) error {
+	e := json.NewEncoder(t.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// warn tells of something that does not stop the command.
+func (t *terminal) warn(format string, args ...any) {
+	t.say("warning: "+format, args...)
+}
+
+// say writes one line of talk.
+func (t *terminal) say(format string, args ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
+	fmt.Fprintf(t.talk, "callgate: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+}
+
+// write puts data where the flag -o says: in a file, or on stdout for "" and
+// "-". Binary data is kept off the terminal.
+func (t *terminal) write(name string, data []byte, binary bool) error {
+	if name != "" && name != "-" {
+		return os.WriteFile(name, data, 0o666)
+	}
+	if binary && t.tty {
+		return usagef("use -o FILE, or a pipe", "binary data is not written to a terminal")
+	}
+	_, err := t.out.Write(data)
+	return err
+}
+
+// finish flushes the data, tells of the error and returns the exit status.
+func (t *terminal) finish(err error) int {
+	if flushed := t.out.Flush(); flushed != nil && (err == nil || statusOf(err) == statusNo) {
+		err = &failure{status: statusMachine, err: fmt.Errorf("cannot write the output: %w", flushed)}
+	}
+	if f := (*failure)(nil); err == nil || errors.As(err, &f) && f.err == nil {
+		return statusOf(err)
+	}
+	t.say("%v", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(t.talk, "hint: %s\n", hint)
+	}
+	return statusOf(err)
+}
