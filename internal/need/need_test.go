@@ -2,6 +2,7 @@ package need
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,5 +59,13 @@ func TestModuleRoot(t *testing.T) {
 	}
 	if !strings.HasPrefix(string(mod), "module github.com/callgate/callgate\n") {
 		t.Errorf("%s is not the root of this module", root)
+	}
+}
+
+func TestImage(t *testing.T) {
+	docker, image := Image(t)
+	out, err := exec.CommandContext(t.Context(), docker, "run", "--rm", image, "grep", "Seccomp:", "/proc/self/status").CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "Seccomp:\t2" {
+		t.Errorf("a container says %q (%v), want seccomp mode 2", out, err)
 	}
 }
