@@ -1,0 +1,76 @@
+package syscalls
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/callgate/callgate/seccomp"
+)
+
+// Kind says how much of its register the kernel reads for an argument. A
+// filter sees the whole register: a condition on an argument can be passed by
+// what the kernel does not read.
+type Kind uint8
+
+// The kinds of arguments.
+const (
+	Int32   Kind = 1 + iota // the low 32 bits, signed: int, pid_t, clockid_t
+	UInt32                  // the low 32 bits, unsigned: unsigned int, uid_t, u32
+	UInt16                  // the low 16 bits: umode_t
+	Long                    // the register, signed: long, off_t
+	ULong                   // the register, unsigned: unsigned long
+	Size                    // the register, a number of bytes or elements: size_t
+	Pointer                 // the register, an address
+	Wide                    // 64 bits on every ABI: loff_t, u64
+)
+
+var kindText = [...]string{
+	Int32: "int32", UInt32: "uint32", UInt16: "uint16", Long: "long",
+	ULong: "ulong", Size: "size", Pointer: "pointer", Wide: "wide",
+}
+
+// String is the name of k in lower case.
+func (k Kind) String() string {
+	if k == 0 || int(k) >= len(kindText) {
+		return fmt.Sprintf("Kind(%d)", uint8(k))
+	}
+	return kindText[k]
+}
+
+// Bits is how many low bits of a register of abi the kernel reads for an
+// argument of kind k: 16, 32 or 64. It is 32 for a [Wide] argument of an ABI
+// with 32-bit registers, which takes two of them.
+func (k Kind) Bits(abi seccomp.ABI) int {
+	switch k {
+	case UInt16:
+		return 16
+	case Int32, UInt32:
+		return 32
+	}
+	return abi.WordBits()
+}
+
+// Signed reports whether the kernel reads the argument as a signed number.
+func (k Kind) Signed() bool { return k == Int32 || k == Long }
+
+// Arg is one argument of a system call as the kernel declares it.
+type Arg struct {
+	Name string // as in "flags"
+	Type string // in C, as in "const char *"
+	Kind Kind
+}
+
+// Args are the arguments of the named call in the order of its registers:
+// empty where the call takes none, nil where the name or its arguments are
+// unknown. They are those of a 64-bit machine. A 32-bit ABI passes a [Wide]
+// argument in two registers, which moves those behind it.
+func Args(name string) []Arg {
+	id, ok := lookup(name)
+	if !ok {
+		return nil
+	}
+	if _, found := slices.BinarySearch(opaque[:], uint16(id)); found {
+		return nil
+	}
+	return append([]Arg{}, argTable[argStart[id]:argStart[id+1]]...)
+}

@@ -1,0 +1,99 @@
+package syscalls
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/callgate/callgate/seccomp"
+)
+
+// space is the number space of one ABI, without its base.
+type space struct {
+	numbers *[numNames]int32 // by id; -1 where the ABI lacks the call
+	order   []uint16         // ids by ascending number
+}
+
+// Number is the number of the named call on abi; ok is false where the name is
+// unknown, where abi has no such call, or has it only through a multiplexer
+// (see [Through]). It costs a binary search over the names.
+func Number(abi seccomp.ABI, name string) (nr uint32, ok bool) {
+	id, ok := lookup(name)
+	if !ok || !abi.Valid() {
+		return 0, false
+	}
+	n := spaces[abi].numbers[id]
+	if n < 0 {
+		return 0, false
+	}
+	return abi.Base() + uint32(n), true
+}
+
+// Name is the name of number nr on abi; ok is false where no call has that
+// number. A number outside the number space of abi has no name: on x86_64 none
+// of x32's has, on x32 only those with bit 30. It costs a binary search over
+// the numbers.
+func Name(abi seccomp.ABI, nr uint32) (name string, ok bool) {
+	if !abi.Valid() || nr < abi.Base() {
+		return "", false
+	}
+	s := spaces[abi]
+	i, ok := slices.BinarySearchFunc(s.order, nr-abi.Base(), func(id uint16, want uint32) int {
+		return cmp.Compare(uint32(s.numbers[id]), want)
+	})
+	if !ok {
+		return "", false
+	}
+	return nameOf(int(s.order[i])), true
+}
+
+// Known reports whether any ABI has a call of that name.
+func Known(name string) bool {
+	_, ok := lookup(name)
+	return ok
+}
+
+// All yields the calls of abi by ascending number, without those that it has
+// only through a multiplexer.
+func All(abi seccomp.ABI) iter.Seq2[uint32, string] {
+	return func(yield func(uint32, string) bool) {
+		if !abi.Valid() {
+			return
+		}
+		s, base := spaces[abi], abi.Base()
+		for _, id := range s.order {
+			if !yield(base+uint32(s.numbers[id]), nameOf(int(id))) {
+				return
+			}
+		}
+	}
+}
+
+// Names lists every known name in byte order.
+func Names() []string {
+	names := make([]string, numNames)
+	for id := range names {
+		names[id] = nameOf(id)
+	}
+	return names
+}
+
+func nameOf(id int) string { return nameText[nameStart[id]:nameStart[id+1]] }
+
+// lookup is the id of a name: its place among all names in byte order.
+func lookup(name string) (id int, ok bool) {
+	lo, hi := 0, numNames
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		switch strings.Compare(nameOf(mid), name) {
+		case 0:
+			return mid, true
+		case -1:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0, false
+}
