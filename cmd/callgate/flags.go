@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/seccomp"
 )
 
 // choice is a flag that takes one of a few words.
@@ -49,4 +52,42 @@ const (
 
 func (f *outputFormat) register(cmd *cobra.Command) {
 	choose(cmd, (*string)(f), "format", "write for people, or for programs", string(formatText), string(formatJSON))
+}
+
+// archFlag is the flag --arch: the ABI that system calls are named for.
+type archFlag struct {
+	abi seccomp.ABI // 0: not given, and the host has none
+	set bool
+}
+
+func (a *archFlag) String() string {
+	if a.abi == 0 {
+		return ""
+	}
+	return a.abi.String()
+}
+
+func (a *archFlag) Type() string { return "ABI" }
+
+func (a *archFlag) Set(s string) error {
+	abi, err := seccomp.ParseABI(s)
+	if err != nil {
+		return err
+	}
+	a.abi, a.set = abi, true
+	return nil
+}
+
+// register adds the flag to a command. Its default is the ABI of the host's
+// programs.
+func (a *archFlag) register(cmd *cobra.Command) {
+	a.abi, _ = seccomp.NativeABI(runtime.GOARCH)
+	cmd.Flags().Var(a, "arch", "the `ABI`, as in x86_64, aarch64 or arm")
+	_ = cmd.RegisterFlagCompletionFunc("arch", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, abi := range seccomp.ABIs() {
+			names = append(names, abi.String())
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
 }

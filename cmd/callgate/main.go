@@ -63,6 +63,7 @@ is that meaning and nothing else, and runs a command under it.`,
 // commands are the verbs, in the order of the help text.
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newSyscalls(t),
 		newVersion(t),
 	}
 }
