@@ -38,14 +38,24 @@ func (k Kind) String() string {
 }
 
 // Bits is how many low bits of a register of abi the kernel reads for an
-// argument of kind k: 16, 32 or 64. It is 32 for a [Wide] argument of an ABI
-// with 32-bit registers, which takes two of them.
+// argument of kind k: 16, 32 or 64. Registers have 64 bits on x32 and on the
+// n32 ABIs too, and most of their calls go to the same code as those of
+// x86_64 and mips64. A [Wide] argument takes two registers where they have 32
+// bits.
 func (k Kind) Bits(abi seccomp.ABI) int {
 	switch k {
 	case UInt16:
 		return 16
 	case Int32, UInt32:
 		return 32
+	}
+	return registerBits(abi)
+}
+
+func registerBits(abi seccomp.ABI) int {
+	switch abi {
+	case seccomp.X32, seccomp.MIPS64N32, seccomp.MIPSEL64N32:
+		return 64
 	}
 	return abi.WordBits()
 }

@@ -7,7 +7,7 @@ import "strings"
 // delete, replace, swap two neighbours), the first in byte order among equals.
 // ok is false where the best is further than a third of the length of name,
 // and where name is absurdly long. The cost is one distance for each known
-// name of similar length, some hundred microseconds.
+// name of similar length, tens of microseconds in all.
 func Nearest(name string) (nearest string, ok bool) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if Known(name) {

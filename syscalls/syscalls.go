@@ -11,9 +11,15 @@ import (
 
 // space is the number space of one ABI, without its base.
 type space struct {
-	numbers *[numNames]int32 // by id; -1 where the ABI lacks the call
-	order   []uint16         // ids by ascending number
+	column      uint8  // of numberTable
+	first, past uint16 // the part of orderTable with the ABI's calls
 }
+
+// number is the number of a call by id, or -1.
+func (s space) number(id int) int32 { return numberTable[s.column][id] }
+
+// order lists the ids of the calls by ascending number.
+func (s space) order() []uint16 { return orderTable[s.first:s.past] }
 
 // Number is the number of the named call on abi; ok is false where the name is
 // unknown, where abi has no such call, or has it only through a multiplexer
@@ -23,7 +29,7 @@ func Number(abi seccomp.ABI, name string) (nr uint32, ok bool) {
 	if !ok || !abi.Valid() {
 		return 0, false
 	}
-	n := spaces[abi].numbers[id]
+	n := spaces[abi].number(id)
 	if n < 0 {
 		return 0, false
 	}
@@ -39,13 +45,13 @@ func Name(abi seccomp.ABI, nr uint32) (name string, ok bool) {
 		return "", false
 	}
 	s := spaces[abi]
-	i, ok := slices.BinarySearchFunc(s.order, nr-abi.Base(), func(id uint16, want uint32) int {
-		return cmp.Compare(uint32(s.numbers[id]), want)
+	i, ok := slices.BinarySearchFunc(s.order(), nr-abi.Base(), func(id uint16, want uint32) int {
+		return cmp.Compare(uint32(s.number(int(id))), want)
 	})
 	if !ok {
 		return "", false
 	}
-	return nameOf(int(s.order[i])), true
+	return nameOf(int(s.order()[i])), true
 }
 
 // Known reports whether any ABI has a call of that name.
@@ -62,8 +68,8 @@ func All(abi seccomp.ABI) iter.Seq2[uint32, string] {
 			return
 		}
 		s, base := spaces[abi], abi.Base()
-		for _, id := range s.order {
-			if !yield(base+uint32(s.numbers[id]), nameOf(int(id))) {
+		for _, id := range s.order() {
+			if !yield(base+uint32(s.number(int(id))), nameOf(int(id))) {
 				return
 			}
 		}

@@ -24,11 +24,17 @@ func emit(calls []call) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// list writes "var NAME = TYPE{items}", several items a line.
-func list[T any](b *bytes.Buffer, doc, name, typ string, items []T, item func(T) string) {
+// list writes "var NAME = TYPE{items}".
+func list[T any](b *bytes.Buffer, doc, name, typ string, all []T, item func(T) string) {
 	fmt.Fprintf(b, "\n// %s %s\nvar %s = %s{", name, doc, name, typ)
+	items(b, all, item)
+	b.WriteString("}\n")
+}
+
+// items writes several items a line.
+func items[T any](b *bytes.Buffer, all []T, item func(T) string) {
 	width := 80
-	for _, it := range items {
+	for _, it := range all {
 		s := item(it) + ","
 		if width+len(s) > 76 {
 			b.WriteString("\n")
@@ -37,7 +43,7 @@ func list[T any](b *bytes.Buffer, doc, name, typ string, items []T, item func(T)
 		b.WriteString(s)
 		width += len(s)
 	}
-	b.WriteString("\n}\n")
+	b.WriteString("\n")
 }
 
 func decimal[T int | int32](n T) string { return fmt.Sprint(n) }
@@ -98,31 +104,38 @@ func emitThrough(b *bytes.Buffer, calls []call) {
 	})
 }
 
-// emitNumbers writes, for each ABI, the number of each call by id and the ids
-// by ascending number. ABIs that agree in every number share their arrays.
+// emitNumbers writes the distinct columns of numbers, each with the ids of its
+// calls by ascending number, and which column and ids each ABI has. Slices of
+// the arrays would be made at start-up, so the arrays are cut by index.
 func emitNumbers(b *bytes.Buffer, calls []call) {
-	type tables struct{ numbers, order string }
-	var columns [][]int32
-	shared := make([]tables, 0, len(seccomp.ABIs()))
+	var (
+		columns [][]int32
+		ends    = []int{0} // ends[k] is where the ids of columns[k] begin
+		orders  []int
+		spaces  bytes.Buffer
+	)
 	for i, abi := range seccomp.ABIs() {
-		col := make([]int32, len(calls))
+		column := make([]int32, len(calls))
 		for id, c := range calls {
-			col[id] = c.numbers[i]
+			column[id] = c.numbers[i]
 		}
-		if j := slices.IndexFunc(columns, func(o []int32) bool { return slices.Equal(o, col) }); j >= 0 {
-			columns, shared = append(columns, col), append(shared, shared[j])
-			continue
+		k := slices.IndexFunc(columns, func(other []int32) bool { return slices.Equal(other, column) })
+		if k < 0 {
+			k = len(columns)
+			columns = append(columns, column)
+			orders = append(orders, byNumber(column)...)
+			ends = append(ends, len(orders))
 		}
-		t := tables{abi.String() + "Numbers", abi.String() + "Order"}
-		columns, shared = append(columns, col), append(shared, t)
-		list(b, fmt.Sprintf("are the numbers on %v, -1 where it lacks a call.", abi), t.numbers, "[numNames]int32", col, decimal[int32])
-		list(b, fmt.Sprintf("are the calls of %v by ascending number.", abi), t.order, "[...]uint16", byNumber(col), decimal[int])
+		fmt.Fprintf(&spaces, "%d: {%d, %d, %d}, // %v\n", abi, k, ends[k], ends[k+1], abi)
 	}
-	fmt.Fprintf(b, "\nvar spaces = [...]space{\n")
-	for i, abi := range seccomp.ABIs() {
-		fmt.Fprintf(b, "%d: {&%s, %s[:]}, // %v\n", abi, shared[i].numbers, shared[i].order, abi)
-	}
-	b.WriteString("}\n")
+	list(b, "holds the numbers by id, -1 where the ABI lacks the call.", "numberTable",
+		fmt.Sprintf("[%d][numNames]int32", len(columns)), columns, func(column []int32) string {
+			var row bytes.Buffer
+			items(&row, column, decimal[int32])
+			return "{" + row.String() + "}"
+		})
+	list(b, "holds ids, ascending by number within each column of numberTable.", "orderTable", "[...]uint16", orders, decimal[int])
+	fmt.Fprintf(b, "\n// spaces are the number spaces by [seccomp.ABI].\nvar spaces = [...]space{\n%s}\n", &spaces)
 }
 
 // byNumber lists the ids that have a number, by ascending number.

@@ -1,0 +1,63 @@
+package syscalls_test
+
+import (
+	"fmt"
+
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+func ExampleNumber() {
+	for _, abi := range []seccomp.ABI{seccomp.X86_64, seccomp.X32, seccomp.AARCH64, seccomp.MIPS} {
+		if nr, ok := syscalls.Number(abi, "mkdir"); ok {
+			fmt.Println(abi, nr)
+		} else {
+			fmt.Println(abi, "has no mkdir")
+		}
+	}
+	// Output:
+	// x86_64 83
+	// x32 1073741907
+	// aarch64 has no mkdir
+	// mips 4039
+}
+
+func ExampleName() {
+	fmt.Println(syscalls.Name(seccomp.X86_64, 59))
+	fmt.Println(syscalls.Name(seccomp.AARCH64, 221))
+	// Output:
+	// execve true
+	// execve true
+}
+
+// On 32-bit x86 a program can call socket directly, or ask socketcall for it.
+func ExampleThrough() {
+	nr, _ := syscalls.Number(seccomp.X86, "socket")
+	m, _ := syscalls.Through(seccomp.X86, "socket")
+	fmt.Printf("number %d, or %s (number %d) with %d in register 0\n", nr, m.By, m.Number, m.Call)
+	// Output: number 359, or socketcall (number 102) with 1 in register 0
+}
+
+// The kernel looks at 32 bits of the flags of openat, whatever the filter saw
+// in the other 32.
+func ExampleArgs() {
+	for i, a := range syscalls.Args("openat") {
+		fmt.Println(i, a.Name, a.Type, a.Kind.Bits(seccomp.X86_64))
+	}
+	// Output:
+	// 0 dfd int 32
+	// 1 filename const char * 64
+	// 2 flags int 32
+	// 3 mode umode_t 16
+}
+
+func ExampleNearest() {
+	fmt.Println(syscalls.Nearest("scoket"))
+	// Output: socket true
+}
+
+func ExampleSince() {
+	v, _ := syscalls.Since("openat2")
+	fmt.Println(v)
+	// Output: 5.6
+}

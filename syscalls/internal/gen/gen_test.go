@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	tableFile  = "../../table.tsv"
+	outputFile = "../../tables.go"
+)
+
+// TestCurrent makes the Go tables anew and compares them with those that are
+// checked in.
+func TestCurrent(t *testing.T) {
+	output := filepath.Join(t.TempDir(), "tables.go")
+	if err := run(tableFile, output); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(outputFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("tables.go is not what table.tsv says: run go generate ./syscalls")
+	}
+}
+
+// TestReproducible checks that two runs give the same bytes.
+func TestReproducible(t *testing.T) {
+	text, err := os.ReadFile(tableFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first []byte
+	for range 3 {
+		calls, err := parse(tableFile, string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := emit(calls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = code
+		}
+		if !bytes.Equal(code, first) {
+			t.Fatal("the same table gave two different files")
+		}
+	}
+}
+
+// TestMistakes changes one row of the table at a time: each mistake is told
+// with its line.
+func TestMistakes(t *testing.T) {
+	numbers := strings.Repeat("\t7", 23)
+	header := strings.Join(columns(), "\t")
+	for _, c := range []struct{ what, row, want string }{
+		{"columns", "read\t1.0\tvoid\t-\t0", "t:2: 5 columns, want 27"},
+		{"version", "read\t1\tvoid\t-" + numbers, `t:2: kernel version "1": want two or three numbers`},
+		{"version digits", "read\t1.x\tvoid\t-" + numbers, `t:2: kernel version "1.x"`},
+		{"version range", "read\t1.300\tvoid\t-" + numbers, `t:2: kernel version "1.300"`},
+		{"argument", "read\t1.0\tfd\t-" + numbers, `t:2: argument "fd": want a C type and a name`},
+		{"type", "read\t1.0\tquux_t fd\t-" + numbers, `t:2: argument "quux_t fd": unknown C type "quux_t"`},
+		{"number", "read\t1.0\tvoid\t-" + strings.Repeat("\tx", 23), "t:2: strconv.ParseUint"},
+		{"negative", "read\t1.0\tvoid\t-" + strings.Repeat("\t-1", 23), "t:2: strconv.ParseUint"},
+		{"multiplexer", "read\t1.0\tvoid\tmux 1 1" + numbers, `t:2: through "mux 1 1": want`},
+		{"multiplexer call", "read\t1.0\tvoid\tipc x 1" + numbers, `t:2: through "ipc x 1"`},
+		{"register", "read\t1.0\tint a\tipc 1 6" + numbers, `t:2: through "ipc 1 6": register "6"`},
+		{"registers", "read\t1.0\tvoid\tipc 1 1" + numbers, "t:2: 0 arguments, but 1 registers"},
+		{"order", "b\t1.0\tvoid\t-" + numbers + "\na\t1.0\tvoid\t-" + numbers, "t:3: a stands out of order"},
+		{"twice", "a\t1.0\tvoid\t-" + numbers + "\nb\t1.0\tvoid\t-" + numbers, "t: x86: a and b both have number 7"},
+	} {
+		_, err := parse("t", header+"\n"+c.row+"\n")
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.what, err, c.want)
+		}
+	}
+	if _, err := parse("t", "name\tx86\n"); err == nil || !strings.Contains(err.Error(), "t:1: columns are") {
+		t.Errorf("header: got %v", err)
+	}
+}
