@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/callgate/callgate/seccomp"
+)
+
+// Candidate is an answer that a call may get of which not every argument is
+// known.
+type Candidate struct {
+	Action seccomp.Action
+	Reason Reason
+	// Rule decides; nil unless Reason is ByRule.
+	Rule *Rule
+	// Multiplexer is set where the rule is about a call that this one makes
+	// through socketcall or ipc.
+	Multiplexer bool
+	// When are the conditions on arguments that are not known; none means
+	// that the rule certainly matches. Arguments are counted as the call's
+	// own registers.
+	When []Condition
+}
+
+// Consider lists the answers that a call may get of which only the arguments
+// with their bit set in known (bit 0 is argument 0) are known. They stand in
+// the order of precedence: the first whose conditions hold is the answer, and
+// the last has none. Like [Policy.Decide] it looks at the rules and not at
+// the diagram, and fails with [ErrNoRules] where there are none.
+func (p *Policy) Consider(d seccomp.Data, known uint8) ([]Candidate, error) {
+	if p.rules == nil {
+		return nil, ErrNoRules
+	}
+	return p.rules.consider(d, known), nil
+}
+
+func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
+	abi, ok := d.ABI()
+	if !ok || !slices.Contains(r.ABIs, abi) {
+		return []Candidate{{Action: r.Unlisted.Canonical(), Reason: ByUnlisted}}
+	}
+	clauses := slices.Clone(r.clauses[abi][d.NR])
+	slices.SortStableFunc(clauses, func(a, b clause) int { return r.precedence(a.rule, b.rule) })
+	var out []Candidate
+	for _, c := range clauses {
+		when, possible := c.undecided(d.Args, known)
+		if !possible {
+			continue
+		}
+		rule := &r.Rules.Rules[c.rule]
+		out = append(out, Candidate{rule.Action.Canonical(), ByRule, rule, c.mux, when})
+		if len(when) == 0 {
+			return out
+		}
+	}
+	return append(out, Candidate{Action: r.Default.Canonical(), Reason: ByDefault})
+}
+
+// undecided are the conditions of c on arguments that are not known; possible
+// is false where one on a known argument does not hold.
+func (c clause) undecided(args [6]uint64, known uint8) (when []Condition, possible bool) {
+	for _, cond := range c.when {
+		switch {
+		case known>>cond.Arg&1 == 0:
+			when = append(when, cond)
+		case !cond.Holds(c.abi, args):
+			return nil, false
+		}
+	}
+	return when, true
+}
