@@ -14,6 +14,10 @@ const (
 	MaxOffset       = 255  // of a conditional jump; JumpAlways has 32 bits
 )
 
+// maxProgram is the length that struct sock_fprog has room for. It bounds the
+// memory that reading a program takes.
+const maxProgram = 1<<16 - 1
+
 // InstructionSize is the size in bytes of struct sock_filter.
 const InstructionSize = 8
 
@@ -81,12 +85,16 @@ func Encode(p Program, order binary.ByteOrder) []byte {
 }
 
 // Decode reads an array of struct sock_filter of a machine of the given byte
-// order. It fails only where b does not have a whole number of instructions;
+// order. It fails only where b does not have a whole number of instructions,
+// or more of them than struct sock_fprog can tell the kernel (65,535);
 // whether the kernel would accept the program is for [Program.Verify] to say.
 func Decode(b []byte, order binary.ByteOrder) (Program, error) {
 	if len(b)%InstructionSize != 0 {
 		return nil, fmt.Errorf("bpf: %d bytes are not a whole number of %d-byte instructions: the file is cut short or is no raw filter",
 			len(b), InstructionSize)
+	}
+	if n := len(b) / InstructionSize; n > maxProgram {
+		return nil, fmt.Errorf("bpf: %d instructions: no filter is longer than %d: the file is no raw filter", n, maxProgram)
 	}
 	p := make(Program, len(b)/InstructionSize)
 	for n := range p {
