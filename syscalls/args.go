@@ -14,19 +14,23 @@ type Kind uint8
 
 // The kinds of arguments.
 const (
-	Int32   Kind = 1 + iota // the low 32 bits, signed: int, pid_t, clockid_t
-	UInt32                  // the low 32 bits, unsigned: unsigned int, uid_t, u32
-	UInt16                  // the low 16 bits: umode_t
-	Long                    // the register, signed: long, off_t
-	ULong                   // the register, unsigned: unsigned long
-	Size                    // the register, a number of bytes or elements: size_t
-	Pointer                 // the register, an address
-	Wide                    // 64 bits on every ABI: loff_t, u64
+	Int32    Kind = 1 + iota // the low 32 bits, signed: int, pid_t, clockid_t
+	UInt32                   // the low 32 bits, unsigned: unsigned int, uid_t, u32
+	UInt16                   // the low 16 bits: umode_t, user ids of old calls
+	Long                     // the register, signed: long, off_t
+	ULong                    // the register, unsigned: unsigned long
+	Size                     // the register, a number of bytes or elements: size_t
+	Pointer                  // the register, an address
+	Wide                     // 64 bits on every ABI: loff_t, u64
+	WideLow                  // the low half of a Wide argument (see Registers)
+	WideHigh                 // its high half
+	Unused                   // nothing: the kernel does not look at the register
 )
 
 var kindText = [...]string{
 	Int32: "int32", UInt32: "uint32", UInt16: "uint16", Long: "long",
 	ULong: "ulong", Size: "size", Pointer: "pointer", Wide: "wide",
+	WideLow: "wide low", WideHigh: "wide high", Unused: "unused",
 }
 
 // String is the name of k in lower case.
@@ -38,15 +42,17 @@ func (k Kind) String() string {
 }
 
 // Bits is how many low bits of a register of abi the kernel reads for an
-// argument of kind k: 16, 32 or 64. Registers have 64 bits on x32 and on the
+// argument of kind k: 0, 16, 32 or 64. Registers have 64 bits on x32 and on the
 // n32 ABIs too, and most of their calls go to the same code as those of
 // x86_64 and mips64. A [Wide] argument takes two registers where they have 32
 // bits.
 func (k Kind) Bits(abi seccomp.ABI) int {
 	switch k {
+	case Unused:
+		return 0
 	case UInt16:
 		return 16
-	case Int32, UInt32:
+	case Int32, UInt32, WideLow, WideHigh:
 		return 32
 	}
 	return registerBits(abi)
@@ -70,17 +76,20 @@ type Arg struct {
 	Kind Kind
 }
 
-// Args are the arguments of the named call in the order of its registers:
+// Args are the arguments of the named call as most 64-bit machines have them:
 // empty where the call takes none, nil where the name or its arguments are
-// unknown. They are those of a 64-bit machine. A 32-bit ABI passes a [Wide]
-// argument in two registers, which moves those behind it.
+// unknown. What a register carries on one ABI is told by [Registers].
 func Args(name string) []Arg {
 	id, ok := lookup(name)
-	if !ok {
+	if !ok || isOpaque(id) {
 		return nil
 	}
-	if _, found := slices.BinarySearch(opaque[:], uint16(id)); found {
-		return nil
-	}
-	return append([]Arg{}, argTable[argStart[id]:argStart[id+1]]...)
+	return append([]Arg{}, defaultArgs(id)...)
+}
+
+func defaultArgs(id int) []Arg { return argTable[argStart[id]:argStart[id+1]] }
+
+func isOpaque(id int) bool {
+	_, found := slices.BinarySearch(opaque[:], uint16(id))
+	return found
 }

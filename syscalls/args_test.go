@@ -96,6 +96,9 @@ func TestKind(t *testing.T) {
 		{Size, "size", 32, 64, 64, false},
 		{Pointer, "pointer", 32, 64, 64, false},
 		{Wide, "wide", 32, 64, 64, false},
+		{WideLow, "wide low", 32, 32, 32, false},
+		{WideHigh, "wide high", 32, 32, 32, false},
+		{Unused, "unused", 0, 0, 0, false},
 		{0, "Kind(0)", 32, 64, 64, false},
 		{99, "Kind(99)", 32, 64, 64, false},
 	} {

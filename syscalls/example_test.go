@@ -51,6 +51,20 @@ func ExampleArgs() {
 	// 3 mode umode_t 16
 }
 
+// The flags of clone come first on most machines and second on s390.
+func ExampleRegisters() {
+	for _, abi := range []seccomp.ABI{seccomp.X86_64, seccomp.S390X} {
+		fmt.Print(abi, ":")
+		for _, a := range syscalls.Registers(abi, "clone") {
+			fmt.Print(" ", a.Name)
+		}
+		fmt.Println()
+	}
+	// Output:
+	// x86_64: clone_flags newsp parent_tidptr child_tidptr tls
+	// s390x: newsp clone_flags parent_tidptr child_tidptr tls
+}
+
 func ExampleNearest() {
 	fmt.Println(syscalls.Nearest("scoket"))
 	// Output: socket true

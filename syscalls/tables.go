@@ -224,7 +224,33 @@ var argStart = [numNames + 1]uint16{
 	1353, 1357, 1357, 1361, 1366, 1369, 1372, 1375,
 }
 
-// argTable holds the arguments of all calls, one call after the other.
+// opaque are the calls whose arguments are not known, ascending.
+var opaque = [...]uint16{
+	9, 19, 57, 61, 104, 137, 156, 198, 231, 247, 294, 295, 299, 360, 438, 466, 476, 478, 502,
+}
+
+// variants are the calls whose arguments differ by ABI, by ascending id.
+var variants = [...]variant{
+	{23, 0x10, 1375, 1378}, {23, 0x80, 1378, 1382}, {23, 0xc00000, 1382, 1385},
+	{29, 0xd00092, 1385, 1388}, {42, 0xfff32, 1388, 1393},
+	{42, 0x300000, 1393, 1398}, {71, 0x10000, 1398, 1402},
+	{71, 0x100000, 1402, 1403}, {79, 0xd00092, 1403, 1406},
+	{117, 0x80, 1406, 1406}, {129, 0xd00092, 1406, 1408},
+	{141, 0xd00092, 1408, 1411}, {143, 0xd00092, 1411, 1414},
+	{178, 0x300000, 1414, 1419}, {187, 0xd00092, 1419, 1422},
+	{223, 0x300082, 1422, 1423}, {276, 0xc03f00, 1423, 1423},
+	{286, 0xc00000, 1423, 1428}, {287, 0x8, 1428, 1432}, {288, 0x8, 1432, 1437},
+	{300, 0xc00000, 1437, 1442}, {301, 0x8, 1442, 1446}, {302, 0x8, 1446, 1451},
+	{361, 0x82, 1451, 1452}, {376, 0x3f00, 1452, 1453}, {376, 0x80, 1453, 1454},
+	{380, 0xd00092, 1454, 1455}, {382, 0xd00092, 1455, 1456},
+	{384, 0xd00092, 1456, 1457}, {386, 0xd00092, 1457, 1459},
+	{393, 0xd00092, 1459, 1461}, {395, 0xd00092, 1461, 1464},
+	{397, 0xd00092, 1464, 1467}, {399, 0xd00092, 1467, 1469},
+	{405, 0xd00092, 1469, 1470}, {423, 0xc70000, 1470, 1471},
+	{423, 0x300, 1471, 1472},
+}
+
+// argTable holds the arguments of all calls, then those of the variants.
 var argTable = [...]Arg{
 	{"fd", "unsigned int", UInt32}, {"offset_high", "unsigned long", ULong},
 	{"offset_low", "unsigned long", ULong}, {"result", "loff_t *", Pointer},
@@ -961,11 +987,54 @@ var argTable = [...]Arg{
 	{"fd", "unsigned int", UInt32}, {"buf", "const char *", Pointer},
 	{"count", "size_t", Size}, {"fd", "unsigned long", ULong},
 	{"vec", "const struct iovec *", Pointer}, {"vlen", "unsigned long", ULong},
-}
-
-// opaque are the calls whose arguments are not known, ascending.
-var opaque = [...]uint16{
-	9, 19, 57, 61, 104, 137, 156, 198, 231, 247, 294, 295, 299, 360, 438, 466, 476, 478, 502,
+	{"start", "unsigned long", ULong}, {"end", "unsigned long", ULong},
+	{"flags", "unsigned long", ULong}, {"addr", "unsigned long", ULong},
+	{"scope", "int", Int32}, {"cache", "int", Int32},
+	{"len", "unsigned long", ULong}, {"addr", "unsigned long", ULong},
+	{"len", "unsigned long", ULong}, {"op", "int", Int32},
+	{"filename", "const char *", Pointer}, {"user", "old_uid_t", UInt16},
+	{"group", "old_gid_t", UInt16}, {"clone_flags", "unsigned long", ULong},
+	{"newsp", "unsigned long", ULong}, {"parent_tidptr", "int *", Pointer},
+	{"tls", "unsigned long", ULong}, {"child_tidptr", "int *", Pointer},
+	{"newsp", "unsigned long", ULong}, {"clone_flags", "unsigned long", ULong},
+	{"parent_tidptr", "int *", Pointer}, {"child_tidptr", "int *", Pointer},
+	{"tls", "unsigned long", ULong}, {"fd", "int", Int32},
+	{"advice", "int", Int32}, {"offset", "loff_t", Wide}, {"len", "loff_t", Wide},
+	{"args", "struct fadvise64_64_args *", Pointer},
+	{"fd", "unsigned int", UInt32}, {"user", "old_uid_t", UInt16},
+	{"group", "old_gid_t", UInt16}, {"gidsetsize", "int", Int32},
+	{"grouplist", "old_gid_t *", Pointer}, {"rgidp", "old_gid_t *", Pointer},
+	{"egidp", "old_gid_t *", Pointer}, {"sgidp", "old_gid_t *", Pointer},
+	{"ruidp", "old_uid_t *", Pointer}, {"euidp", "old_uid_t *", Pointer},
+	{"suidp", "old_uid_t *", Pointer}, {"call", "unsigned int", UInt32},
+	{"first", "int", Int32}, {"second", "unsigned long", ULong},
+	{"third", "unsigned long", ULong}, {"ptr", "void *", Pointer},
+	{"filename", "const char *", Pointer}, {"user", "old_uid_t", UInt16},
+	{"group", "old_gid_t", UInt16}, {"arg", "struct mmap_arg_struct *", Pointer},
+	{"fd", "unsigned int", UInt32}, {"buf", "char *", Pointer},
+	{"count", "size_t", Size}, {"dummy", "long", Long}, {"pos", "loff_t", Wide},
+	{"fd", "unsigned long", ULong}, {"vec", "const struct iovec *", Pointer},
+	{"vlen", "unsigned long", ULong}, {"pos", "loff_t", Wide},
+	{"fd", "unsigned long", ULong}, {"vec", "const struct iovec *", Pointer},
+	{"vlen", "unsigned long", ULong}, {"pos", "loff_t", Wide},
+	{"flags", "rwf_t", Int32}, {"fd", "unsigned int", UInt32},
+	{"buf", "const char *", Pointer}, {"count", "size_t", Size},
+	{"dummy", "long", Long}, {"pos", "loff_t", Wide},
+	{"fd", "unsigned long", ULong}, {"vec", "const struct iovec *", Pointer},
+	{"vlen", "unsigned long", ULong}, {"pos", "loff_t", Wide},
+	{"fd", "unsigned long", ULong}, {"vec", "const struct iovec *", Pointer},
+	{"vlen", "unsigned long", ULong}, {"pos", "loff_t", Wide},
+	{"flags", "rwf_t", Int32}, {"arg", "struct sel_arg_struct *", Pointer},
+	{"addr", "unsigned long", ULong}, {"tp", "unsigned long", ULong},
+	{"gid", "old_gid_t", UInt16}, {"uid", "old_uid_t", UInt16},
+	{"gid", "old_gid_t", UInt16}, {"gidsetsize", "int", Int32},
+	{"grouplist", "old_gid_t *", Pointer}, {"rgid", "old_gid_t", UInt16},
+	{"egid", "old_gid_t", UInt16}, {"rgid", "old_gid_t", UInt16},
+	{"egid", "old_gid_t", UInt16}, {"sgid", "old_gid_t", UInt16},
+	{"ruid", "old_uid_t", UInt16}, {"euid", "old_uid_t", UInt16},
+	{"suid", "old_uid_t", UInt16}, {"ruid", "old_uid_t", UInt16},
+	{"euid", "old_uid_t", UInt16}, {"uid", "old_uid_t", UInt16},
+	{"mask", "old_sigset_t", ULong}, {"uset", "sigset_t *", Pointer},
 }
 
 // multiplexed are the calls that a multiplexer makes too, by ascending id.

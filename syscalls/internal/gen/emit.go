@@ -72,9 +72,10 @@ func emitSince(b *bytes.Buffer, calls []call) {
 
 func emitArgs(b *bytes.Buffer, calls []call) {
 	var (
-		all    []arg
-		start  = []int{0}
-		opaque []int
+		all      []arg
+		start    = []int{0}
+		opaque   []int
+		variants []string
 	)
 	for id, c := range calls {
 		all = append(all, c.args...)
@@ -83,11 +84,26 @@ func emitArgs(b *bytes.Buffer, calls []call) {
 			opaque = append(opaque, id)
 		}
 	}
+	for id, c := range calls {
+		for _, v := range c.variants {
+			variants = append(variants, fmt.Sprintf("{%d, %#x, %d, %d}", id, mask(v.abis), len(all), len(all)+len(v.args)))
+			all = append(all, v.args...)
+		}
+	}
 	list(b, "is where the arguments of each call begin in argTable.", "argStart", "[numNames + 1]uint16", start, decimal[int])
-	list(b, "holds the arguments of all calls, one call after the other.", "argTable", "[...]Arg", all, func(a arg) string {
+	list(b, "are the calls whose arguments are not known, ascending.", "opaque", "[...]uint16", opaque, decimal[int])
+	list(b, "are the calls whose arguments differ by ABI, by ascending id.", "variants", "[...]variant", variants, func(s string) string { return s })
+	list(b, "holds the arguments of all calls, then those of the variants.", "argTable", "[...]Arg", all, func(a arg) string {
 		return fmt.Sprintf("{%q, %q, %s}", a.name, a.ctype, a.kind)
 	})
-	list(b, "are the calls whose arguments are not known, ascending.", "opaque", "[...]uint16", opaque, decimal[int])
+}
+
+// mask is the set of abis with bit N for ABI N.
+func mask(abis []seccomp.ABI) (m uint32) {
+	for _, abi := range abis {
+		m |= 1 << abi
+	}
+	return m
 }
 
 func emitThrough(b *bytes.Buffer, calls []call) {

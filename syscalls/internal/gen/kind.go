@@ -17,7 +17,7 @@ var kinds = map[string]string{
 	"__u32": "UInt32", "uid_t": "UInt32", "gid_t": "UInt32", "qid_t": "UInt32",
 	"enum landlock_rule_type": "UInt32",
 
-	"umode_t": "UInt16",
+	"umode_t": "UInt16", "old_uid_t": "UInt16", "old_gid_t": "UInt16",
 
 	"long": "Long", "off_t": "Long",
 	"unsigned long": "ULong", "old_sigset_t": "ULong", "aio_context_t": "ULong",

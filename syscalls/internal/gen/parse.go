@@ -13,12 +13,19 @@ import (
 
 // call is one row of the table.
 type call struct {
-	name    string
-	since   [3]uint8 // zero where unknown
-	args    []arg
-	opaque  bool // the arguments are unknown
-	through through
-	numbers []int32 // for each of seccomp.ABIs, relative to its base; absent where none
+	name     string
+	since    [3]uint8 // zero where unknown
+	args     []arg
+	opaque   bool // the arguments are unknown
+	variants []variant
+	through  through
+	numbers  []int32 // for each of seccomp.ABIs, relative to its base; absent where none
+}
+
+// variant is the arguments of a call on the ABIs that differ from the rest.
+type variant struct {
+	abis []seccomp.ABI
+	args []arg
 }
 
 type arg struct{ name, ctype, kind string }
@@ -86,9 +93,7 @@ func parseRow(f []string) (c call, err error) {
 	if c.since, err = parseVersion(f[1]); err != nil {
 		return c, err
 	}
-	if f[2] == "?" {
-		c.opaque = true
-	} else if c.args, err = parseArgs(f[2]); err != nil {
+	if err = c.parseArguments(f[2]); err != nil {
 		return c, err
 	}
 	if c.through, err = parseThrough(f[3]); err != nil {
@@ -131,6 +136,37 @@ func parseVersion(s string) (v [3]uint8, err error) {
 		v[i] = uint8(n)
 	}
 	return v, nil
+}
+
+// parseArguments reads "PARAMETERS; ABI,ABI: PARAMETERS; ...".
+func (c *call) parseArguments(s string) (err error) {
+	if s == "?" {
+		c.opaque = true
+		return nil
+	}
+	parts := strings.Split(s, "; ")
+	if c.args, err = parseArgs(parts[0]); err != nil {
+		return err
+	}
+	for _, part := range parts[1:] {
+		names, params, ok := strings.Cut(part, ": ")
+		if !ok {
+			return fmt.Errorf("arguments %q: want ABIs, a colon, parameters", part)
+		}
+		var v variant
+		for name := range strings.SplitSeq(names, ",") {
+			abi, err := seccomp.ParseABI(name)
+			if err != nil {
+				return err
+			}
+			v.abis = append(v.abis, abi)
+		}
+		if v.args, err = parseArgs(params); err != nil {
+			return err
+		}
+		c.variants = append(c.variants, v)
+	}
+	return nil
 }
 
 var argPattern = regexp.MustCompile(`^(.*[ *])(\w+)$`)
