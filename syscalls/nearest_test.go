@@ -64,3 +64,20 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// FuzzNearest checks that any text gets a known name within the bound or none.
+func FuzzNearest(f *testing.F) {
+	for _, s := range []string{"", "opneat", "READ", "\xff", " mkdir\n", "İopen", strings.Repeat("é", 40)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := Nearest(s)
+		if ok != Known(got) {
+			t.Errorf("Nearest(%q) = %q, %v", s, got, ok)
+		}
+		want := strings.ToLower(strings.TrimSpace(s))
+		if ok && distance(want, got) > len(want)/3 {
+			t.Errorf("Nearest(%q) = %q, too far", s, got)
+		}
+	})
+}

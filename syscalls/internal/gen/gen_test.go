@@ -91,3 +91,30 @@ func TestMistakes(t *testing.T) {
 		t.Errorf("header: got %v", err)
 	}
 }
+
+// FuzzParse checks that any row is refused with its line or leads to Go code.
+func FuzzParse(f *testing.F) {
+	text, err := os.ReadFile(tableFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "accept\t") || strings.HasPrefix(line, "clone\t") || strings.HasPrefix(line, "msgrcv\t") {
+			f.Add(line)
+		}
+	}
+	f.Add("read\t1.0\tint \tipc 1 ,\t\n\t")
+	header := strings.Join(columns(), "\t") + "\n"
+	f.Fuzz(func(t *testing.T, row string) {
+		calls, err := parse("t", header+row)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "t:") {
+				t.Errorf("parse(%q): %v", row, err)
+			}
+			return
+		}
+		if _, err := emit(calls); err != nil {
+			t.Errorf("emit of %q: %v", row, err)
+		}
+	})
+}
