@@ -1,0 +1,127 @@
+package profile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// Rules are the rules of a policy that says what r says as it is written,
+// each with the place of its name as origin. The ABIs are the native one and
+// those listed; calls of others are killed, as all runtimes do. A name that
+// no ABI has is left out, and reported as a warning; it has no effect in any
+// runtime either.
+//
+// What a runtime really installs can differ, see the package enforce. The
+// error is an *[Error] that holds every word that the runtimes refuse.
+func (r Resolved) Rules() (policy.Rules, Diagnostics, error) {
+	if r.Unconfined {
+		return policy.Rules{ABIs: []seccomp.ABI{r.Native}, Default: seccomp.Allow, Unlisted: seccomp.Allow}, nil, nil
+	}
+	c := &converter{}
+	out := policy.Rules{ABIs: c.abis(r), Unlisted: seccomp.KillThread}
+	out.Default = c.action(policy.Origin{}, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
+	for i := range r.Syscalls {
+		out.Rules = append(out.Rules, c.rules(&r.Syscalls[i])...)
+	}
+	found := c.sorted()
+	if err := found.err(); err != nil {
+		return policy.Rules{}, found, err
+	}
+	return out, found, nil
+}
+
+// FilterFlags are the flags of r as the bits that seccomp(2) takes. Runtimes
+// set SPEC_ALLOW where r has nil Flags; the bits are what is written.
+func (r Resolved) FilterFlags() (uint, error) {
+	var bits uint
+	for _, f := range r.Flags {
+		bit, ok := flagBits[f]
+		if !ok {
+			return 0, fmt.Errorf("unknown flag %s%s", quote(f), didYouMean(f, keysOf(flagBits)))
+		}
+		bits |= bit
+	}
+	return bits, nil
+}
+
+type converter struct{ reporter }
+
+// report adds a diagnostic about what stands at an origin.
+func (c *converter) report(s Severity, code string, at policy.Origin, hint, format string, args ...any) {
+	c.file = at.File
+	c.add(s, code, Pos{int32(at.Line), int32(at.Column)}, hint, format, args...)
+}
+
+func (c *converter) abis(r Resolved) []seccomp.ABI {
+	var abis []seccomp.ABI
+	if r.Native.Valid() {
+		abis = append(abis, r.Native)
+	}
+	for _, name := range r.Architectures {
+		abi, ok := archOf(name)
+		if !ok {
+			c.report(Failure, CodeUnknownArch, policy.Origin{}, "a name such as SCMP_ARCH_X86_64", "unknown architecture %s", quote(name))
+			continue
+		}
+		if !slices.Contains(abis, abi) {
+			abis = append(abis, abi)
+		}
+	}
+	return abis
+}
+
+func (c *converter) action(at policy.Origin, key, name string, errnoRet *uint64) seccomp.Action {
+	a, ok := actionOf(name, errnoRet)
+	if !ok {
+		c.report(Failure, CodeUnknownAction, at, "a name such as SCMP_ACT_ERRNO", "%s: unknown action %s", key, quote(name))
+	}
+	if ok && a.Kind() == seccomp.Err && errnoRet != nil && *errnoRet > seccomp.MaxErrno {
+		c.report(Failure, CodeErrnoRange, at, "0 to 4095", "%s: %d is no errno", key, *errnoRet)
+	}
+	return a
+}
+
+// rules are one rule for each name of an entry.
+func (c *converter) rules(r *ResolvedRule) []policy.Rule {
+	action := c.action(r.Origin, "action", r.Action, r.ErrnoRet)
+	var when []policy.Condition
+	for _, a := range r.Args {
+		when = append(when, c.condition(r.Origin, a))
+	}
+	var out []policy.Rule
+	for i, name := range r.Names {
+		at := r.Origin
+		if i < len(r.Origins) {
+			at = r.Origins[i]
+		}
+		if !syscalls.Known(name) {
+			hint := ""
+			if !c.full(Warning) {
+				hint = syscallHint(name)
+			}
+			c.report(Warning, CodeUnresolvedName, at, hint, "the rule for the unknown system call %s is left out", quote(name))
+			continue
+		}
+		out = append(out, policy.Rule{Syscall: name, When: when, Action: action, Origin: at})
+	}
+	return out
+}
+
+func (c *converter) condition(at policy.Origin, a ResolvedArg) policy.Condition {
+	op, ok := opNames[a.Op]
+	if !ok {
+		c.report(Failure, CodeUnknownOp, at, "a name such as SCMP_CMP_EQ", "unknown operator %s", quote(a.Op))
+	}
+	if a.Index > 5 {
+		c.report(Failure, CodeIndex, at, "0 to 5", "argument %d: a system call has 6 arguments", a.Index)
+	}
+	cond := policy.Condition{Arg: int(min(a.Index, 6)), Op: op, Value: a.Value}
+	if op == policy.MaskedEQ {
+		cond.Mask, cond.Value = a.Value, a.ValueTwo
+	}
+	return cond
+}
