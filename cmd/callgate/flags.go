@@ -91,3 +91,9 @@ func (a *archFlag) register(cmd *cobra.Command) {
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
 }
+
+// outputFlag registers -o, the file that is written.
+func outputFlag(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVarP(output, "output", "o", "", "write to `FILE` (default: standard output)")
+	_ = cmd.MarkFlagFilename("output")
+}

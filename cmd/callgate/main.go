@@ -63,7 +63,11 @@ is that meaning and nothing else, and runs a command under it.`,
 // commands are the verbs, in the order of the help text.
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newEval(t),
+		newDisasm(t),
+		newAsm(t),
 		newSyscalls(t),
+		newDoctor(t),
 		newVersion(t),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,9 +24,10 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               keepTest,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status,
-			"need":   needs,
+			"need":   needThing,
 		},
 	})
 }
@@ -50,10 +52,10 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// needs ends a script where something that it needs is missing, as the tests
+// needThing ends a script where something that it needs is missing, as the tests
 // of Go code do: "need root", "need docker", "need PROGRAM". The line
 // "need data NAME" also sets $DATA to the path of the thing.
-func needs(ts *testscript.TestScript, neg bool, args []string) {
+func needThing(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: need THING [NAME]")
 	}
@@ -68,6 +70,14 @@ func needs(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		need.Program(t, args[0])
 	}
+}
+
+// condition knows [root] beside testscript's own conditions.
+func condition(cond string) (bool, error) {
+	if cond == "root" {
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %s", cond)
 }
 
 // testKey is the key under which a script's test is kept.

@@ -25,6 +25,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/callgate/callgate/profile"
 )
 
 // terminal is where a command reads and prints.
@@ -45,13 +47,6 @@ func newTerminal() *terminal {
 	}
 }
 
-// isTerminal reports whether a person reads f. Character devices that are
-// none, such as /dev/null, do no harm: nobody reads there.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 // printf writes data. Its error is kept by the buffer, for finish.
 func (t *terminal) printf(format string, args ...any) {
 	fmt.Fprintf(t.out, format, args...)
@@ -70,10 +65,19 @@ func (t *terminal) warn(format string, args ...any) {
 	t.say("warning: "+format, args...)
 }
 
-// say writes one line of talk.
+// diagnose tells of what is doubtful in a profile that can be used.
+func (t *terminal) diagnose(ds profile.Diagnostics) {
+	for _, d := range ds.AtLeast(profile.Warning) {
+		t.warn("%v", d)
+	}
+}
+
+// say talks.
 func (t *terminal) say(format string, args ...any) {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	fmt.Fprintf(t.talk, "callgate: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+	for line := range strings.Lines(text + "\n") {
+		fmt.Fprintf(t.talk, "callgate: %s", line)
+	}
 }
 
 // write puts data where the flag -o says: in a file, or on stdout for "" and

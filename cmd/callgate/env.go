@@ -1,0 +1,93 @@
+package main
+
+import (
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/internal/source"
+	"github.com/callgate/callgate/kernel"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
+)
+
+// envFlags are the flags that say where a profile is to stand: what engine
+// reads it, for which machine and with which capabilities. The defaults are a
+// plain "docker run" on this machine.
+type envFlags struct {
+	arch    archFlag
+	engine  string
+	capAdd  []string
+	capDrop []string
+	kernel  string
+}
+
+func (e *envFlags) register(cmd *cobra.Command) {
+	e.arch.register(cmd)
+	words := make([]string, 0, 5)
+	for _, engine := range profile.Engines() {
+		words = append(words, engine.String())
+	}
+	choose(cmd, &e.engine, "engine", "the engine that reads the profile", words...)
+	flags := cmd.Flags()
+	flags.StringSliceVar(&e.capAdd, "cap-add", nil, "`CAP`abilities that the container has in addition, as in docker run")
+	flags.StringSliceVar(&e.capDrop, "cap-drop", nil, "`CAP`abilities that the container does not have, as in docker run")
+	flags.StringVar(&e.kernel, "kernel", "", "the kernel `VERSION`, as in 5.15 (default: the running one)")
+}
+
+// env is the environment that the flags describe.
+func (e *envFlags) env() (profile.Env, error) {
+	engine, err := profile.ParseEngine(e.engine)
+	if err != nil {
+		return profile.Env{}, usage(err, "")
+	}
+	if e.arch.abi == 0 {
+		return profile.Env{}, usagef("name one with --arch", "this machine has no ABI of Linux")
+	}
+	version, err := e.version()
+	if err != nil {
+		return profile.Env{}, usage(err, "")
+	}
+	env := profile.DockerEnv(e.arch.abi, version)
+	env.Engine = engine
+	if engine == profile.Podman {
+		env.Caps = profile.PodmanCaps
+	}
+	if env.Caps, err = env.Caps.Adjust(e.capAdd, e.capDrop); err != nil {
+		return profile.Env{}, usage(err, "")
+	}
+	return env, nil
+}
+
+// version is the kernel that the flags name, or the running one. Where no
+// Linux runs it is newer than any condition of a profile asks for.
+func (e *envFlags) version() (profile.Kernel, error) {
+	if e.kernel != "" {
+		return profile.ParseKernel(e.kernel)
+	}
+	v, err := kernel.Running()
+	if err != nil {
+		return profile.Kernel{Major: math.MaxUint32}, nil
+	}
+	return profile.Kernel{Major: uint(v.Major), Minor: uint(v.Minor)}, nil
+}
+
+// open resolves the name of a policy.
+func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
+	env, err := e.env()
+	if err != nil {
+		return nil, err
+	}
+	return source.Open(name, source.Options{Env: env, Stdin: t.in})
+}
+
+// policy resolves the name of a policy and tells of what is doubtful in it.
+func (e *envFlags) policy(t *terminal, name string) (*policy.Policy, *source.Source, error) {
+	src, err := e.open(t, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := src.Policy()
+	t.diagnose(src.Diagnostics)
+	return p, src, err
+}

@@ -1,0 +1,188 @@
+package source
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
+)
+
+// MaxSize is the largest file in bytes that is read: the largest profile.
+const MaxSize = profile.MaxSize
+
+// Error says that a name stands for nothing that can be used.
+type Error struct {
+	Name   string
+	Err    error
+	Advice string
+}
+
+// Error is "name: what is wrong", or a line "name:line:column: what is wrong"
+// for each mistake in a text.
+func (e *Error) Error() string {
+	var b strings.Builder
+	for i, line := range strings.Split(e.Err.Error(), "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.Name + ":")
+		if line == "" || line[0] < '0' || line[0] > '9' {
+			b.WriteByte(' ')
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// Unwrap is the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is what to do about it.
+func (e *Error) Hint() string { return e.Advice }
+
+// Open resolves a name of the notation. Its errors are *[Error] values, which
+// wrap those of the packages that read the forms.
+func Open(name string, o Options) (*Source, error) {
+	switch scheme, _, ok := strings.Cut(name, ":"); {
+	case name == "unconfined":
+		return &Source{Name: name, Kind: Unconfined}, nil
+	case ok && (scheme == "pid" || scheme == "container"):
+		return nil, &Error{name, errors.New("filters of live processes cannot be read by name yet"),
+			"write the filter to a file and name that"}
+	case ok && builtin(scheme):
+		p, err := profile.Default(name)
+		if err != nil {
+			return nil, &Error{name, err, ""}
+		}
+		return document(name, p, nil, o)
+	}
+	data, err := ReadFile(name, o.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	if name == "-" {
+		name = "stdin"
+	}
+	return detect(name, data, o)
+}
+
+// builtin reports whether scheme is an engine with profiles of its own.
+func builtin(scheme string) bool {
+	return scheme == profile.Docker.String() || scheme == profile.Podman.String()
+}
+
+// ReadFile reads a file, or in for "-".
+func ReadFile(name string, in io.Reader) ([]byte, error) {
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, &Error{name, reason(err), missingHint(name, err)}
+		}
+		defer file.Close()
+		in = file
+	} else {
+		name = "stdin"
+	}
+	data, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
+	switch {
+	case err != nil:
+		return nil, &Error{name, reason(err), ""}
+	case len(data) > MaxSize:
+		return nil, &Error{name, fmt.Errorf("more than %d bytes", MaxSize), "no profile and no filter is as large"}
+	}
+	return data, nil
+}
+
+// reason is an error of a file without its name, which is told already.
+func reason(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func missingHint(name string, err error) string {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return ""
+	case name == "default" || name == "builtin":
+		return "Docker's default profile is called docker:default"
+	case !strings.ContainsAny(name, "./"):
+		return "a policy is a file, - for stdin, docker:default or unconfined"
+	}
+	return ""
+}
+
+// detect tells by its content what a file is.
+func detect(name string, data []byte, o Options) (*Source, error) {
+	order := o.Env.ABI.ByteOrder()
+	switch {
+	case looksLikeJSON(name, data):
+		p, notes, err := profile.Parse(name, data, o.Env.Engine)
+		if err != nil {
+			return nil, err
+		}
+		return document(name, p, notes, o)
+	case IsRaw(data):
+		program, err := bpf.Decode(data, order)
+		if err != nil {
+			return nil, &Error{name, fmt.Errorf("read as a raw filter, because it has zero bytes: %w", err), ""}
+		}
+		return &Source{Name: name, Kind: Filter, Program: program, order: order}, nil
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, &Error{name, errors.New("the file is empty"), ""}
+	case !utf8.Valid(data):
+		return nil, &Error{name, errors.New("neither text nor a raw filter"), "want a profile, a filter or the text of a policy"}
+	}
+	return text(name, string(data), o)
+}
+
+func document(name string, p *profile.Profile, notes profile.Diagnostics, o Options) (*Source, error) {
+	resolved, err := p.Resolve(o.Env)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Name: name, Kind: Document, Resolved: resolved, Diagnostics: notes}, nil
+}
+
+// text reads either of the two text forms.
+func text(name, content string, o Options) (*Source, error) {
+	p, notPolicy := policy.Parse(content)
+	if notPolicy == nil {
+		return &Source{Name: name, Kind: Text, policy: p}, nil
+	}
+	program, notListing := bpf.Assemble(content)
+	if notListing == nil && len(program) > 0 {
+		return &Source{Name: name, Kind: Filter, Program: program, order: o.Env.ABI.ByteOrder()}, nil
+	}
+	// Every policy says "else", and hardly any listing does.
+	if strings.Contains(content, "else") {
+		return nil, &Error{name, notPolicy, "it is not JSON, and was read as the text of a policy, as callgate lift prints it"}
+	}
+	return nil, &Error{name, cmp.Or(notListing, errors.New("no instructions")),
+		"it is not JSON, and was read as the text of a filter, as callgate disasm prints it"}
+}
+
+// looksLikeJSON reports whether a file is JSON by its name, or begins like
+// JSON. No opcode looks like a bracket. A byte order mark is passed over: the
+// parser of profiles will complain about it.
+func looksLikeJSON(name string, data []byte) bool {
+	if strings.HasSuffix(name, ".json") {
+		return true
+	}
+	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
+	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
+}
+
+// IsRaw reports whether data is a raw filter if it is anything: text has no
+// zero bytes, and the upper byte of every opcode is zero.
+func IsRaw(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 }

@@ -1,0 +1,111 @@
+// Package source resolves the one notation for policies of the command line:
+//
+//	web.json         a profile, or an OCI config.json with one; any name will do
+//	web.bpf          a filter as the kernel takes it: an array of struct sock_filter
+//	                 in the byte order of the ABI
+//	web.asm          a filter in the text form of package bpf
+//	web.policy       a policy in the text form of package policy
+//	-                any of these on standard input
+//	docker:default   a profile that is built into an engine
+//	unconfined       no filter: everything is allowed
+//
+// Files are told apart by what they contain, and not by their names (but for
+// .json): JSON begins with a bracket, a raw filter is the only one to have zero
+// bytes, and the two text forms share no valid text.
+package source
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/lift"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// Kind is what a name turned out to stand for.
+type Kind uint8
+
+// The kinds of sources.
+const (
+	Unconfined Kind = 1 + iota // no filter
+	Document                   // a profile
+	Filter                     // a program, in either form
+	Text                       // a policy in its text form
+)
+
+// Options is what the meaning of a name depends on.
+type Options struct {
+	// Env decides what a profile means; its ABI also decides the byte order
+	// of raw filters.
+	Env profile.Env
+	// Stdin is what "-" reads.
+	Stdin io.Reader
+}
+
+// Source is what a name stands for.
+type Source struct {
+	Name string
+	Kind Kind
+	// Resolved is what the engine makes of a Document.
+	Resolved profile.Resolved
+	// Diagnostics are what there is to say about a Document that can be used.
+	Diagnostics profile.Diagnostics
+	// Program is that of a Filter. It may be one that the kernel refuses.
+	Program bpf.Program
+
+	order  binary.ByteOrder
+	policy *policy.Policy // nil until Policy has made it
+}
+
+// Policy is the policy that s is, as it is written. For a Document it has the
+// rules with their origins.
+func (s *Source) Policy() (*policy.Policy, error) {
+	if s.policy != nil {
+		return s.policy, nil
+	}
+	p, err := s.build()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	s.policy = p
+	return p, nil
+}
+
+func (s *Source) build() (*policy.Policy, error) {
+	switch {
+	case s.Kind == Filter:
+		return lift.Program(s.Program, s.order)
+	case s.Kind == Unconfined || s.Resolved.Unconfined:
+		return policy.Constant(seccomp.Allow), nil
+	}
+	rules, notes, err := s.Resolved.Rules()
+	s.Diagnostics = append(s.Diagnostics, notes...)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Build(rules)
+}
+
+// Verdict returns the function that s is. A Filter is run as it is, so that
+// there is none that is too large; its answers are raw.
+func (s *Source) Verdict() (func(seccomp.Data) seccomp.Action, error) {
+	if s.Kind == Filter {
+		f, err := bpf.Load(s.Program, s.order)
+		if err != nil {
+			return nil, fmt.Errorf("%s: the kernel would refuse this filter: %w", s.Name, err)
+		}
+		return f.Run, nil
+	}
+	p, err := s.Policy()
+	if err != nil {
+		return nil, err
+	}
+	return p.Eval, nil
+}
+
+// Confined reports whether s installs a filter at all.
+func (s *Source) Confined() bool { return s.Kind != Unconfined && !s.Resolved.Unconfined }
