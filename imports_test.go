@@ -33,7 +33,7 @@ const module = "github.com/callgate/callgate"
 var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "seccomp"},
 	{pkg: "syscalls", inside: "seccomp"},
-	{pkg: "bpf", inside: "seccomp"},
+	{pkg: "bpf", inside: "seccomp", system: "syscall"}, // for EINVAL, the kernel's answer
 	{pkg: "policy", inside: "seccomp syscalls"},
 	{pkg: "decode", inside: "seccomp syscalls"},
 	{pkg: "profile", inside: "seccomp syscalls policy", outside: "github.com/opencontainers/runtime-spec"},
@@ -49,11 +49,13 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "observe/...", inside: "seccomp syscalls policy profile kernel observe internal/sys", outside: "golang.org/x/sys github.com/cilium/ebpf", system: "os syscall time unsafe"},
 	{pkg: "container", outside: "golang.org/x/sys", system: "os os/exec syscall time"},
 
+	{pkg: "internal/arbitrary", inside: "seccomp syscalls bpf policy profile"},
 	{pkg: "internal/need", system: "os os/exec time"},
 	{pkg: "internal/source", inside: "seccomp bpf policy profile lift compile enforce kernel container", system: "os"},
 	{pkg: "cmd/callgate", inside: "*", outside: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys", system: "os os/exec os/signal syscall time"},
 	// Programs that generate tables, and the examples, are nobody's library.
 	{pkg: "syscalls/internal/...", inside: "*", outside: "golang.org/x/sys", system: "os os/exec time"},
+	{pkg: "decode/internal/...", inside: "*", outside: "golang.org/x/sys", system: "os os/exec time"},
 	{pkg: "examples/...", inside: "*", system: "os os/exec syscall time"},
 }
 
