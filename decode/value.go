@@ -1,0 +1,51 @@
+package decode
+
+import (
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// Value writes the value v of register index (0 to 5) of a system call on
+// x86_64, as [ParseArg] reads it: AF_VSOCK for 40 as the first argument of
+// socket. It writes the whole register: 0x100000028 is not AF_VSOCK, although
+// the kernel, which reads 32 bits of it, takes it for that. What an argument
+// holds depending on others is not known here and is a number.
+func Value(syscall string, index int, v uint64) string {
+	return ValueOn(seccomp.X86_64, syscall, index, v)
+}
+
+// ValueOn is [Value] with the names and numbers of an ABI.
+func ValueOn(abi seccomp.ABI, syscall string, index int, v uint64) string {
+	if index < 0 || index >= maxArgs {
+		return number(v, 16)
+	}
+	ps, _ := parametersOf(abi, syscall)
+	i := atRegister(ps, index)
+	if i < 0 {
+		return number(v, 16)
+	}
+	a := meaning(rowFor(abi, syscall, nil), ps, i)
+	switch a.kind {
+	case kindGroup:
+		return groups[a.group].format(abi, v)
+	case kindMode:
+		return number(v, 8)
+	case kindFD, kindInt, kindUint, kindID:
+		return number(v, 10)
+	}
+	if v == 0 && ps[i].Kind == syscalls.Pointer {
+		return "NULL"
+	}
+	return number(v, 16)
+}
+
+// atRegister is the place of the parameter that a register carries, -1 where
+// it carries none, or only half of one.
+func atRegister(ps []parameter, register int) int {
+	for i, p := range ps {
+		if p.low == register && p.high < 0 {
+			return i
+		}
+	}
+	return -1
+}
