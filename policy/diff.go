@@ -33,6 +33,12 @@ type Difference struct {
 	Call seccomp.Data
 }
 
+// Weaker reports whether the first policy allows those calls while the second
+// stops them, or leaves them to somebody else, or leaves them to somebody else
+// while the second stops them: see [Subset], which asks whether there is any
+// such difference.
+func (d Difference) Weaker() bool { return permits(d.A) > permits(d.B) }
+
 // maxRanges bounds the ranges that are listed for one difference or scanned
 // for one architecture. Filters compiled from profiles have a few hundred; a
 // filter that looks at single bits of the number can have 2^31.
