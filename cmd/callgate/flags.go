@@ -54,10 +54,9 @@ func (f *outputFormat) register(cmd *cobra.Command) {
 	choose(cmd, (*string)(f), "format", "write for people, or for programs", string(formatText), string(formatJSON))
 }
 
-// archFlag is the flag --arch: the ABI that system calls are named for.
+// archFlag is a flag that names an ABI.
 type archFlag struct {
-	abi seccomp.ABI // 0: not given, and the host has none
-	set bool
+	abi seccomp.ABI // 0: not given, and no default
 }
 
 func (a *archFlag) String() string {
@@ -74,16 +73,21 @@ func (a *archFlag) Set(s string) error {
 	if err != nil {
 		return err
 	}
-	a.abi, a.set = abi, true
+	a.abi = abi
 	return nil
 }
 
-// register adds the flag to a command. Its default is the ABI of the host's
-// programs.
+// register adds the flag --arch, the ABI of the machine. Its default is that
+// of the host's programs.
 func (a *archFlag) register(cmd *cobra.Command) {
 	a.abi, _ = seccomp.NativeABI(runtime.GOARCH)
-	cmd.Flags().Var(a, "arch", "the `ABI`, as in x86_64, aarch64 or arm")
-	_ = cmd.RegisterFlagCompletionFunc("arch", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	a.registerAs(cmd, "arch", "the `ABI` of the machine, as in x86_64, aarch64 or arm")
+}
+
+// registerAs adds the flag under another name, without a default.
+func (a *archFlag) registerAs(cmd *cobra.Command, name, help string) {
+	cmd.Flags().Var(a, name, help)
+	_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		for _, abi := range seccomp.ABIs() {
 			names = append(names, abi.String())

@@ -48,7 +48,11 @@ is that meaning and nothing else, and runs a command under it.`,
 	root.SetOut(t.out)
 	root.SetErr(t.talk)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(err, "see: "+cmd.CommandPath()+" --help")
+		hint := "see: " + cmd.CommandPath() + " --help"
+		if negative(err) {
+			hint = "negative numbers go behind --, as in: callgate " + cmd.Name() + " ... -- lseek 3 -1"
+		}
+		return usage(err, hint)
 	})
 	root.AddCommand(commands(t)...)
 	root.InitDefaultHelpCmd()
@@ -60,9 +64,18 @@ is that meaning and nothing else, and runs a command under it.`,
 	return root
 }
 
+// negative reports whether cobra's error is that it took a negative number for
+// a flag.
+func negative(err error) bool {
+	_, flag, ok := strings.Cut(err.Error(), "unknown shorthand flag: '")
+	return ok && flag != "" && '0' <= flag[0] && flag[0] <= '9'
+}
+
 // commands are the verbs, in the order of the help text.
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newExplain(t),
+		newDiff(t),
 		newEval(t),
 		newDisasm(t),
 		newAsm(t),

@@ -151,7 +151,11 @@ func document(name string, p *profile.Profile, notes profile.Diagnostics, o Opti
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Name: name, Kind: Document, Resolved: resolved, Diagnostics: notes}, nil
+	at := p.DefaultAction.At
+	return &Source{
+		Name: name, Kind: Document, Resolved: resolved, Diagnostics: notes,
+		Default: policy.Origin{File: p.File, Line: int(at.Line), Column: int(at.Column)},
+	}, nil
 }
 
 // text reads either of the two text forms.

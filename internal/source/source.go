@@ -52,6 +52,8 @@ type Source struct {
 	Kind Kind
 	// Resolved is what the engine makes of a Document.
 	Resolved profile.Resolved
+	// Default is where a Document says what becomes of all other calls.
+	Default policy.Origin
 	// Diagnostics are what there is to say about a Document that can be used.
 	Diagnostics profile.Diagnostics
 	// Program is that of a Filter. It may be one that the kernel refuses.
@@ -105,6 +107,12 @@ func (s *Source) Verdict() (func(seccomp.Data) seccomp.Action, error) {
 		return nil, err
 	}
 	return p.Eval, nil
+}
+
+// Trace is what a Filter executes for a call.
+func (s *Source) Trace(d seccomp.Data) ([]bpf.Step, error) {
+	steps, _, err := s.Program.Trace(s.order, d)
+	return steps, err
 }
 
 // Confined reports whether s installs a filter at all.

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/callgate/callgate/decode"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// This file writes calls, and conditions on them, for people, and reads calls
+// as people write them.
+
+// unknown stands for an argument of which nothing is known.
+const unknown = "_"
+
+// asked is a call of which not everything may be known.
+type asked struct {
+	abi   seccomp.ABI
+	name  string // empty for a number without one
+	data  seccomp.Data
+	known uint8 // bit i: argument i is known
+}
+
+// parseCall reads a call from the words of a command line: its name or number,
+// then its arguments by name or number, as many as are known, "_" for one that
+// is not.
+func parseCall(abi seccomp.ABI, words []string) (asked, error) {
+	c := asked{abi: abi, name: words[0], data: seccomp.Data{Arch: abi.Arch()}}
+	if nr, err := strconv.ParseUint(words[0], 0, 32); err == nil {
+		c.data.NR = uint32(nr)
+		c.name, _ = syscalls.Name(abi, c.data.NR)
+	} else if !syscalls.Known(words[0]) || !reachable(abi, words[0]) {
+		_, err := callNumber(abi, words[0])
+		return c, usage(err, "see: callgate syscalls --arch "+abi.String())
+	} else {
+		c.data.NR, _ = syscalls.Number(abi, words[0])
+	}
+	args := words[1:]
+	if len(args) > len(c.data.Args) {
+		return c, usagef("want at most 6 arguments", "%s: %d arguments", words[0], len(args))
+	}
+	for i, text := range args {
+		if text == unknown {
+			continue
+		}
+		v, err := decode.ParseArgOn(abi, c.name, i, text)
+		if err != nil {
+			return c, usage(err, "_ stands for an argument that is not known")
+		}
+		c.data.Args[i] = register(c.name, i, v)
+		c.known |= 1 << i
+	}
+	return c, nil
+}
+
+// reachable reports whether abi has the call, directly or through a
+// multiplexer.
+func reachable(abi seccomp.ABI, name string) bool {
+	_, direct := syscalls.Number(abi, name)
+	_, through := syscalls.Through(abi, name)
+	return direct || through
+}
+
+// register is an argument as a compiler passes it: an int leaves the upper
+// half of its register zero, also where it is negative.
+func register(name string, i int, v uint64) uint64 {
+	args := syscalls.Args(name)
+	if i < len(args) && args[i].Kind.Bits(seccomp.X86_64) <= 32 {
+		return v & 0xffffffff
+	}
+	return v
+}
+
+// through is c as it is made through a multiplexer; ok is false where it
+// cannot be.
+func (c asked) through() (asked, bool) {
+	m, ok := syscalls.Through(c.abi, c.name)
+	if !ok {
+		return asked{}, false
+	}
+	by := asked{abi: c.abi, name: m.By, known: 1, data: seccomp.Data{Arch: c.data.Arch, NR: m.Number}}
+	by.data.Args[0] = uint64(m.Call)
+	for i, r := range m.Args {
+		if r >= 0 && c.known>>i&1 == 1 {
+			by.data.Args[r] = c.data.Args[i]
+			by.known |= 1 << r
+		}
+	}
+	return by, true
+}
+
+// direct reports whether the ABI has a number for c itself.
+func (c asked) direct() bool {
+	if c.name == "" {
+		return true
+	}
+	_, ok := syscalls.Number(c.abi, c.name)
+	return ok
+}
+
+// String is c as in socket(AF_VSOCK, _, _).
+func (c asked) String() string { return callText(c.abi, c.name, c.data, c.known) }
+
+// callText writes a call with those of its arguments that are known: as many
+// as it has, and those beyond that are not zero.
+func callText(abi seccomp.ABI, name string, d seccomp.Data, known uint8) string {
+	n := len(syscalls.Args(name))
+	for i, v := range d.Args {
+		if i >= n && known>>i&1 == 1 && v != 0 {
+			n = i + 1
+		}
+	}
+	args := make([]string, n)
+	for i := range args {
+		args[i] = unknown
+		if known>>i&1 == 1 {
+			args[i] = decode.ValueOn(abi, name, i, d.Args[i])
+		}
+	}
+	if name == "" {
+		name = numberOn(abi, d.NR)
+	}
+	return name + "(" + strings.Join(args, ", ") + ")"
+}
+
+// witnessText writes a call that is fully known, wherever it comes from.
+func witnessText(d seccomp.Data) string {
+	abi, ok := d.ABI()
+	if !ok {
+		return fmt.Sprintf("number %d with architecture %#x", d.NR, d.Arch)
+	}
+	name, _ := syscalls.Name(abi, d.NR)
+	text := callText(abi, name, d, 0x3f)
+	if d.IP != 0 {
+		text += fmt.Sprintf(" at %#x", d.IP)
+	}
+	return text
+}
+
+// conditionText writes a condition with the name of the argument and, where
+// there are any, the names of its values.
+func conditionText(abi seccomp.ABI, name string, c policy.Condition) string {
+	arg := fmt.Sprintf("a%d", c.Arg)
+	if args := syscalls.Args(name); c.Arg < len(args) {
+		arg = args[c.Arg].Name
+	}
+	value := decode.ValueOn(abi, name, c.Arg, c.Value)
+	if c.Op == policy.MaskedEQ {
+		return fmt.Sprintf("%s & %s == %s", arg, decode.ValueOn(abi, name, c.Arg, c.Mask), value)
+	}
+	return fmt.Sprintf("%s %v %s", arg, c.Op, value)
+}

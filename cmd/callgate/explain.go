@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/internal/source"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+func newExplain(t *terminal) *cobra.Command {
+	var env envFlags
+	var through archFlag
+	var format outputFormat
+	cmd := &cobra.Command{
+		Use:   "explain POLICY [CALL [ARG...]]",
+		Short: "Say what happens to a call, or to every call, and which line decides",
+		Long: `Say what happens to a call, or to every call of an ABI, and which line of the
+file decides. A call is its name or number and its arguments, by
+name or number; "_" stands for one that is not known, and so does one that is
+left out. An argument that the kernel reads as an int has the upper half of its
+register zero, as compilers leave it. Negative numbers go behind "--".
+
+For one call the exit status is 0 where it is allowed whatever is not known,
+and 1 otherwise.`,
+		Example: `  callgate explain docker:default
+  callgate explain docker:default socket AF_VSOCK
+  callgate explain docker:default init_module --cap-add SYS_MODULE
+  callgate explain docker:default socket AF_VSOCK --abi x86
+  callgate explain web.json write 1 _ 513`,
+		Args: arguments("POLICY [CALL] [ARG...]"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, src, err := env.policy(t, args[0])
+			if err != nil {
+				return err
+			}
+			abi := env.arch.abi
+			if through.abi != 0 {
+				abi = through.abi
+			}
+			e := explainer{p, src}
+			if len(args) > 1 {
+				return e.one(t, abi, args[1:], format)
+			}
+			return e.all(t, abi, format)
+		},
+	}
+	env.register(cmd)
+	through.registerAs(cmd, "abi", "the `ABI` through which the call is made (default: that of --arch)")
+	format.register(cmd)
+	return cmd
+}
+
+// explainer explains the calls of one policy.
+type explainer struct {
+	policy *policy.Policy
+	source *source.Source
+}
+
+// explanation is what happens to one call.
+type explanation struct {
+	asked    asked
+	outcomes []outcome // the first whose conditions hold is the answer
+	// text is the policy for this call where there are no rules to tell, and
+	// the answer depends on arguments.
+	text string
+}
+
+// outcome is an answer that a call may get.
+type outcome struct {
+	action seccomp.Action
+	when   []policy.Condition
+	by     string // what decides
+	origin policy.Origin
+	rule   string // the rule as the policy has it
+}
+
+// explain tells what happens to a call. Which answers are possible is told by
+// the diagram, exactly; where they come from by the rules.
+func (e explainer) explain(c asked) (explanation, error) {
+	x := explanation{asked: c}
+	given, err := e.policy.Given(c.data, c.known)
+	if err != nil {
+		return x, err
+	}
+	answers := given.Answers()
+	candidates, err := e.policy.Consider(c.data, c.known)
+	if err != nil {
+		x.outcomes = e.ruleless(c, answers)
+		if len(answers) > 1 {
+			x.text = given.String()
+		}
+		return x, nil
+	}
+	for _, candidate := range candidates {
+		if slices.ContainsFunc(answers, func(a policy.Answer) bool { return a.Action == candidate.Action }) {
+			x.outcomes = append(x.outcomes, e.outcome(candidate))
+		}
+	}
+	return x, nil
+}
+
+func (e explainer) outcome(c policy.Candidate) outcome {
+	o := outcome{action: c.Action, when: c.When}
+	switch c.Reason {
+	case policy.ByRule:
+		o.by, o.origin, o.rule = "rule", c.Rule.Origin, c.Rule.String()
+	case policy.ByDefault:
+		o.by, o.origin = "default", e.source.Default
+	case policy.ByUnlisted:
+		o.by = "ABI that is not listed"
+	}
+	return o
+}
+
+// ruleless are the outcomes of a policy without rules.
+func (e explainer) ruleless(c asked, answers []policy.Answer) []outcome {
+	var out []outcome
+	for _, a := range answers {
+		o := outcome{action: a.Action, by: "policy"}
+		switch {
+		case !e.source.Confined():
+			o.by = "no filter"
+		case e.source.Kind == source.Filter:
+			o.by = "filter"
+			call := a.Call
+			call.Arch, call.NR = c.data.Arch, c.data.NR
+			for i := range call.Args {
+				if c.known>>i&1 == 1 {
+					call.Args[i] = c.data.Args[i]
+				}
+			}
+			if steps, err := e.source.Trace(call); err == nil {
+				o.by = fmt.Sprintf("filter, instruction %d", steps[len(steps)-1].PC)
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// certain reports whether the answer is known.
+func (x explanation) certain() (seccomp.Action, bool) {
+	for _, o := range x.outcomes[1:] {
+		if o.action != x.outcomes[0].action {
+			return 0, false
+		}
+	}
+	return x.outcomes[0].action, true
+}
+
+// one explains one call, by all the ways in which it can be made.
+func (e explainer) one(t *terminal, abi seccomp.ABI, words []string, format outputFormat) error {
+	c, err := parseCall(abi, words)
+	if err != nil {
+		return err
+	}
+	var ways []asked
+	if c.direct() {
+		ways = append(ways, c)
+	}
+	if by, ok := c.through(); ok {
+		ways = append(ways, by)
+	}
+	var all []explanation
+	allowed := true
+	for _, way := range ways {
+		x, err := e.explain(way)
+		if err != nil {
+			return err
+		}
+		action, certain := x.certain()
+		allowed = allowed && certain && action.Allows()
+		all = append(all, x)
+	}
+	if format == formatJSON {
+		if err := t.json(explanationsJSON(all)); err != nil {
+			return err
+		}
+	} else {
+		for _, x := range all {
+			if err := t.printExplanation(x); err != nil {
+				return err
+			}
+		}
+	}
+	if !allowed {
+		return no
+	}
+	return nil
+}
+
+// all explains every call of an ABI.
+func (e explainer) all(t *terminal, abi seccomp.ABI, format outputFormat) error {
+	var list []explanation
+	for nr, name := range syscalls.All(abi) {
+		x, err := e.explain(asked{abi: abi, name: name, data: seccomp.Data{Arch: abi.Arch(), NR: nr}})
+		if err != nil {
+			return err
+		}
+		list = append(list, x)
+	}
+	if format == formatJSON {
+		return t.json(explanationsJSON(list))
+	}
+	slices.SortFunc(list, func(a, b explanation) int { return strings.Compare(a.asked.name, b.asked.name) })
+	return t.printExplanations(list)
+}

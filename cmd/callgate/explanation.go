@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/callgate/callgate/policy"
+)
+
+// This file writes what explain finds.
+
+// printExplanation prints what happens to one call:
+//
+//	socket(AF_VSOCK, _, _), number 41 of x86_64: ERRNO(EPERM)
+//	  web.json:2:20 (default)
+func (t *terminal) printExplanation(x explanation) error {
+	verdict := "depends on what is not known"
+	if action, ok := x.certain(); ok {
+		verdict = action.String()
+	}
+	t.printf("%v, number %s of %v: %s\n", x.asked, numberOn(x.asked.abi, x.asked.data.NR), x.asked.abi, verdict)
+	switch {
+	case x.text != "":
+		t.printf("%s", indent(x.text))
+		return nil
+	case len(x.outcomes) == 1:
+		t.printf("  %s\n", x.outcomes[0].reason())
+		return nil
+	}
+	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+	for _, o := range x.outcomes {
+		fmt.Fprintf(w, "  %v\t%s\t%s\n", o.action, o.place(), x.when(o))
+	}
+	return w.Flush()
+}
+
+// printExplanations prints one line for each outcome of each call.
+func (t *terminal) printExplanations(list []explanation) error {
+	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "CALL\tVERDICT\tBY")
+	for _, x := range list {
+		action, certain := x.certain()
+		switch {
+		case certain:
+			fmt.Fprintf(w, "%s\t%v\t%s\n", x.asked.name, action, x.outcomes[0].place())
+		case x.text != "":
+			fmt.Fprintf(w, "%s\tdepends\tsee: callgate explain POLICY %s\n", x.asked.name, x.asked.name)
+		default:
+			for _, o := range x.outcomes {
+				fmt.Fprintf(w, "%s\t%v\t%s, %s\n", x.asked.name, o.action, o.place(), x.when(o))
+			}
+		}
+	}
+	return w.Flush()
+}
+
+// when writes the conditions of an outcome.
+func (x explanation) when(o outcome) string {
+	if len(o.when) == 0 {
+		return "otherwise"
+	}
+	parts := make([]string, len(o.when))
+	for i, c := range o.when {
+		parts[i] = conditionText(x.asked.abi, x.asked.name, c)
+	}
+	return "if " + strings.Join(parts, " && ")
+}
+
+// reason says what decides, and where it stands.
+func (o outcome) reason() string {
+	if o.rule == "" {
+		return o.place()
+	}
+	return o.place() + ": " + o.rule
+}
+
+// place is where what decides stands, or what it is.
+func (o outcome) place() string {
+	switch at := o.origin.String(); {
+	case at == "":
+		return o.by
+	case o.by == "rule":
+		return at
+	default:
+		return at + " (" + o.by + ")"
+	}
+}
+
+func indent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("  " + line)
+	}
+	return b.String()
+}
+
+// The form of explanations for programs.
+type (
+	explanationJSON struct {
+		Syscall  string        `json:"syscall,omitempty"`
+		Arch     string        `json:"arch"`
+		NR       uint32        `json:"nr"`
+		Args     []*uint64     `json:"args,omitempty"` // null: not known
+		Outcomes []outcomeJSON `json:"outcomes"`
+		Text     string        `json:"text,omitempty"`
+	}
+	outcomeJSON struct {
+		Action string   `json:"action"`
+		Data   uint16   `json:"data"`
+		When   []string `json:"when,omitempty"`
+		By     string   `json:"by"`
+		Origin string   `json:"origin,omitempty"`
+		Rule   string   `json:"rule,omitempty"`
+	}
+)
+
+func explanationsJSON(list []explanation) []explanationJSON {
+	out := make([]explanationJSON, 0, len(list))
+	for _, x := range list {
+		j := explanationJSON{Syscall: x.asked.name, Arch: x.asked.abi.String(), NR: x.asked.data.NR, Text: x.text}
+		if x.asked.known != 0 {
+			j.Args = make([]*uint64, len(x.asked.data.Args))
+			for i := range j.Args {
+				if x.asked.known>>i&1 == 1 {
+					j.Args[i] = &x.asked.data.Args[i]
+				}
+			}
+		}
+		for _, o := range x.outcomes {
+			j.Outcomes = append(j.Outcomes, outcomeJSON{
+				Action: o.action.KindName(), Data: o.action.Data(), When: conditions(o.when),
+				By: o.by, Origin: o.origin.String(), Rule: o.rule,
+			})
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func conditions(when []policy.Condition) []string {
+	out := make([]string, len(when))
+	for i, c := range when {
+		out[i] = c.String()
+	}
+	return out
+}
