@@ -33,7 +33,7 @@ const (
 )
 
 // defaultCount is the number of programs that TestKernel compares.
-const defaultCount = 24000
+const defaultCount = 21000
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childVariable); job != "" {
@@ -51,6 +51,8 @@ type job struct {
 
 type report struct {
 	Programs, Valid, Calls, Killed int
+	Told                           int            // calls whose verdict the tracer was told
+	Traced                         bool           // children may be traced
 	Opcodes                        map[uint16]int // executed, in calls that agree
 	Taken                          map[uint16]int // conditional jumps whose test held
 	Reasons                        map[Reason]int // of programs that both refuse
@@ -74,19 +76,21 @@ func child(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	r := report{Opcodes: map[uint16]int{}, Taken: map[uint16]int{}, Reasons: map[Reason]int{}, Kinds: map[string]int{}}
+	r := report{Traced: p.canTrace, Opcodes: map[uint16]int{}, Taken: map[uint16]int{}, Reasons: map[Reason]int{}, Kinds: map[string]int{}}
 	switch j.Kind {
 	case "differential":
 		for n := range j.Count {
 			g := newGenerator(j.Seed, j.First+n)
-			r.compare(fmt.Sprintf("program %d of seed %d", j.First+n, j.Seed), p, g.program(), p.inputs(g))
+			g.traced = p.canTrace && g.oneIn(20)
+			q, calls := g.program(), p.inputs(g)
+			r.compare(fmt.Sprintf("program %d of seed %d", j.First+n, j.Seed), p, q, calls, g.traced)
 			if len(r.Failures) >= 5 {
 				break
 			}
 		}
 	case "cases":
 		for _, c := range verifyCases {
-			r.compare(c.name, p, c.p, []seccomp.Data{{NR: unix.SYS_GETPPID, Arch: p.arch, IP: p.ip}})
+			r.compare(c.name, p, c.p, []seccomp.Data{{NR: unix.SYS_GETPPID, Arch: p.arch, IP: p.ip}}, false)
 		}
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
@@ -118,7 +122,7 @@ func (p *prober) inputs(g *generator) []seccomp.Data {
 }
 
 // compare holds the package to the kernel on one program.
-func (r *report) compare(name string, p *prober, q Program, calls []seccomp.Data) {
+func (r *report) compare(name string, p *prober, q Program, calls []seccomp.Data, traced bool) {
 	r.Programs++
 	fail := func(format string, args ...any) {
 		r.Failures = append(r.Failures, fmt.Sprintf("%s: %s\n%v", name, fmt.Sprintf(format, args...), q))
@@ -126,7 +130,7 @@ func (r *report) compare(name string, p *prober, q Program, calls []seccomp.Data
 	if q == nil {
 		q = Program{}
 	}
-	results, err := p.probe(q, calls)
+	results, err := p.probe(q, calls, traced)
 	verified := q.Verify()
 	if err != nil && !errors.Is(err, unix.EINVAL) {
 		fail("the kernel says %v, Verify %v", err, verified)
@@ -149,13 +153,16 @@ func (r *report) compare(name string, p *prober, q Program, calls []seccomp.Data
 			fail("Run says %v (%v), Trace %v", ran, err, verdict)
 			return
 		}
-		if want := observed(verdict, p.free[d.NR]); results[n] != want {
+		if want := observed(verdict, p.free[d.NR], traced); results[n] != want {
 			fail("%+v: the kernel gives %d, the machine %v, which is %d", d, results[n], verdict, want)
 			return
 		}
 		r.count(q, steps, verdict)
-		if results[n] == killed {
+		switch {
+		case results[n] == killed:
 			r.Killed++
+		case results[n] >= told:
+			r.Told++
 		}
 	}
 }
@@ -186,6 +193,8 @@ func (r *report) add(o report) {
 	r.Valid += o.Valid
 	r.Calls += o.Calls
 	r.Killed += o.Killed
+	r.Told += o.Told
+	r.Traced = r.Traced || o.Traced
 	r.DivisionByZero += o.DivisionByZero
 	r.LargeShift += o.LargeShift
 	r.Failures = append(r.Failures, o.Failures...)
@@ -264,7 +273,7 @@ func TestKernel(t *testing.T) {
 	if r.Programs < int(count) {
 		t.Errorf("%d programs, want %d", r.Programs, count)
 	}
-	t.Logf("%d programs, %d of them valid, %d calls, %d killed, %v", r.Programs, r.Valid, r.Calls, r.Killed, r.Kinds)
+	t.Logf("%d programs, %d of them valid, %d calls, %d killed, %d told a tracer, %v", r.Programs, r.Valid, r.Calls, r.Killed, r.Told, r.Kinds)
 	t.Logf("refused: %v", r.Reasons)
 	if count >= defaultCount {
 		checkCoverage(t, r)
@@ -329,6 +338,9 @@ func checkCoverage(t *testing.T, r report) {
 	}
 	if r.Kinds["unknown"] == 0 || r.DivisionByZero == 0 || r.LargeShift == 0 {
 		t.Errorf("%d unknown verdicts, %d divisions by zero, %d large shifts", r.Kinds["unknown"], r.DivisionByZero, r.LargeShift)
+	}
+	if r.Traced && r.Told < 500 {
+		t.Errorf("only %d verdicts TRAP and TRACE were compared with their data", r.Told)
 	}
 	if r.Valid*2 < r.Programs {
 		t.Errorf("only %d of %d programs are valid", r.Valid, r.Programs)

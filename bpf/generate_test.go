@@ -11,8 +11,9 @@ import (
 // compute an errno, which a caller can read back; the others break one rule.
 type generator struct {
 	*rand.Rand
-	pool  []uint32 // constants that the program and its calls share
-	cells []uint32 // memory cells that the program writes at its start
+	traced bool     // the verdicts TRAP and TRACE can be read back
+	pool   []uint32 // constants that the program and its calls share
+	cells  []uint32 // memory cells that the program writes at its start
 }
 
 func newGenerator(seed, index uint64) *generator {
@@ -204,6 +205,10 @@ func (g *generator) ret() Instruction {
 func (g *generator) end() Program {
 	if g.oneIn(40) {
 		return Program{g.load(), Stmt(Or, uint32(pick(g, seccomp.Kinds()...))), Stmt(Or, g.junk()), pick(g, Stmt(ReturnA, 0), g.ret())}
+	}
+	if g.traced && g.oneIn(2) || g.oneIn(200) { // sixteen bits for a tracer
+		return Program{Stmt(Rsh, pick[uint32](g, 0, 16)), Stmt(And, 0xffff),
+			Stmt(Or, uint32(pick(g, seccomp.Trap, seccomp.Trace))), Stmt(ReturnA, g.junk())}
 	}
 	return Program{Stmt(Rsh, pick[uint32](g, 0, 12, 20)), Stmt(And, 0xfff), Stmt(Or, uint32(seccomp.Err)), Stmt(ReturnA, g.junk())}
 }

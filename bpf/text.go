@@ -30,8 +30,8 @@ const rawWord = ".inst"
 func (i Instruction) String() string { return string(i.appendText(nil, 0, -1)) }
 
 // appendText appends the text of i. A jump target that lies inside the
-// program of the given length is an instruction number counted from pc, any
-// other one is relative; length -1 is for an instruction alone.
+// program of the given length is an instruction number, any other one is
+// relative; length -1 is for an instruction alone, which needs no columns.
 func (i Instruction) appendText(b []byte, pc, length int) []byte {
 	if !i.Allowed() {
 		return i.appendRaw(b)
@@ -52,7 +52,7 @@ func (i Instruction) appendText(b []byte, pc, length int) []byte {
 		word = inverse[word]
 	}
 	b = append(b, word...)
-	for n := len(word); n < 5 && (shape&(usesK|usesX) != 0 || mnemonicTakesWord(i.Code)); n++ {
+	for n := len(word); n < 5 && length >= 0 && i.hasOperand(); n++ {
 		b = append(b, ' ')
 	}
 	b = i.appendOperand(b, target)
@@ -70,10 +70,8 @@ func (i Instruction) appendText(b []byte, pc, length int) []byte {
 	return i.appendUnused(b, shape)
 }
 
-// mnemonicTakesWord reports whether the operand of code is a fixed word.
-func mnemonicTakesWord(code uint16) bool {
-	return code == LoadLen || code == LoadXLen || code == ReturnA
-}
+// hasOperand reports whether anything stands behind the mnemonic.
+func (i Instruction) hasOperand() bool { return i.Code != Neg && i.Code != TAX && i.Code != TXA }
 
 func (i Instruction) appendOperand(b []byte, target func([]byte, uint32) []byte) []byte {
 	switch i.Code {
