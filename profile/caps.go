@@ -51,7 +51,7 @@ func ParseCapability(s string) (Capabilities, error) {
 	if c := capability(name); c != 0 {
 		return c, nil
 	}
-	return 0, fmt.Errorf("unknown capability %q%s", s, didYouMean(name, capabilityNames[:]))
+	return 0, fmt.Errorf("unknown capability %s%s", quote(s), didYouMean(name, "CAP_", capabilityNames[:]))
 }
 
 // capability is the set of the one capability of exactly that name, empty

@@ -54,7 +54,7 @@ func (c *checker) action(key, name string, at Pos) {
 	hint := "one of " + strings.Join(actionNames, ", ")
 	if a, err := seccomp.ParseAction(name); err == nil && a.Known() {
 		hint = "write SCMP_ACT_" + a.KindName()
-	} else if near, ok := nearest(name, actionNames); ok {
+	} else if near, ok := nearestWord(name, "SCMP_ACT_", actionNames); ok {
 		hint = "did you mean " + near + "?"
 	}
 	c.add(Failure, CodeUnknownAction, at, hint, "unknown action %s", quote(name))
@@ -157,7 +157,7 @@ func (c *checker) arch(s Severity, a Text) {
 	hint := "a name such as SCMP_ARCH_X86_64"
 	if abi, err := seccomp.ParseABI(a.Value); err == nil {
 		hint = "write " + abi.OCI()
-	} else if near, ok := nearest(a.Value, archNames()); ok {
+	} else if near, ok := nearestWord(a.Value, "SCMP_ARCH_", archNames()); ok {
 		hint = "did you mean " + near + "?"
 	}
 	c.add(s, CodeUnknownArch, a.At, hint, "unknown architecture %s", quote(a.Value))
@@ -169,7 +169,7 @@ func (c *checker) flag(f Text) {
 	}
 	known := keysOf(flagBits)
 	hint := "one of " + strings.Join(known, ", ")
-	if near, ok := nearest("SECCOMP_FILTER_FLAG_"+strings.TrimPrefix(f.Value, "SECCOMP_FILTER_FLAG_"), known); ok {
+	if near, ok := nearestWord(f.Value, "SECCOMP_FILTER_FLAG_", known); ok {
 		hint = "did you mean " + near + "?"
 	}
 	c.add(Failure, CodeUnknownFlag, f.At, hint, "unknown flag %s", quote(f.Value))
@@ -195,7 +195,7 @@ func (c *checker) listener(p *Profile) {
 
 func (c *checker) rule(r *Rule) {
 	if r.Null {
-		what := "Docker and Podman crash on it"
+		what := "Docker and Podman cannot resolve it"
 		if !c.facts.includes {
 			what = "the runtime refuses its empty action"
 		}
@@ -269,7 +269,7 @@ func (c *checker) args(r *Rule) {
 			continue
 		}
 		c.arg(a)
-		if n := a.Index.Value; n < 6 {
+		if n := a.Index.Value; n < 6 && !c.wrong[a.Index.At] {
 			if seen[n] {
 				c.add(Warning, CodeRepeatedIndex, a.At, "write one rule for each alternative, or one range as a mask",
 					"a second condition on argument %d: runc and crun then take all conditions of the rule as alternatives, any one of which is enough", n)
@@ -312,12 +312,12 @@ func (c *checker) arg(a *Arg) {
 func (c *checker) op(name string, at Pos) {
 	known := keysOf(opNames)
 	hint := "one of " + strings.Join(known, ", ")
-	if near, ok := nearest(name, known); ok {
-		hint = "did you mean " + near + "?"
-	}
 	if name == "" {
 		c.add(Failure, CodeUnknownOp, at, hint, "op is missing")
 		return
+	}
+	if near, ok := nearestWord(name, "SCMP_CMP_", known); ok {
+		hint = "did you mean " + near + "?"
 	}
 	c.add(Failure, CodeUnknownOp, at, hint, "unknown operator %s", quote(name))
 }
@@ -335,7 +335,7 @@ func (c *checker) filter(f *Filter, effect string) {
 		hint := ""
 		if known, err := ParseCapability(n.Value); err == nil {
 			hint = "write " + known.String()
-		} else if near, ok := nearest(n.Value, capabilityNames[:]); ok {
+		} else if near, ok := nearestWord(n.Value, "CAP_", capabilityNames[:]); ok {
 			hint = "did you mean " + near + "?"
 		}
 		c.add(Warning, CodeUnknownCap, n.At, hint, "unknown capability %s: %s", quote(n.Value), effect)

@@ -118,16 +118,11 @@ func object[T any](d *decoder, n *node, into *T, fields []field[T]) {
 			f.decode(d, &n.elems[i], into)
 			continue
 		}
-		d.ignored(key.at, f.name)
-		d.lenient++
+		d.add(Warning, CodeIgnoredKey, key.at, ignoredHints[f.name], "%v ignores the key %q", d.engine, f.name)
+		d.silent++
 		f.decode(d, &n.elems[i], into)
-		d.lenient--
+		d.silent--
 	}
-}
-
-// ignored reports a key that is none to the engine.
-func (d *decoder) ignored(at Pos, name string) {
-	d.add(Warning, CodeIgnoredKey, at, ignoredHints[name], "%v ignores the key %q", d.engine, name)
 }
 
 // ignoredHints say what to do where an engine does not read a key.
@@ -209,7 +204,7 @@ func (d *decoder) mismatch(n *node, want kind) {
 	if want == kindArray && n.kind != kindObject {
 		hint = "put it in square brackets"
 	}
-	d.add(Failure, CodeType, n.at, hint, "%v where %s must stand", n.kind, article(want))
+	d.unreadable(CodeType, n.at, hint, "%v where %s must stand", n.kind, article(want))
 }
 
 func article(k kind) string {
@@ -244,8 +239,8 @@ func (d *decoder) common(n *node, into *Text) {
 // not read it.
 func (d *decoder) foreign(n *node, into *Text, read bool) {
 	if !read {
-		d.lenient++
-		defer func() { d.lenient-- }()
+		d.silent++
+		defer func() { d.silent-- }()
 	}
 	d.text(n, into)
 }
@@ -258,7 +253,7 @@ func (d *decoder) number(n *node, into *Number) {
 		if v, err := strconv.ParseUint(n.text, 0, 64); err == nil {
 			hint = "write " + strconv.FormatUint(v, 10)
 		}
-		d.add(Failure, CodeType, n.at, hint, "the string %s where a number must stand", quote(n.text))
+		d.unreadable(CodeType, n.at, hint, "the string %s where a number must stand", quote(n.text))
 		return
 	}
 	if n.kind != kindNumber {
@@ -267,7 +262,7 @@ func (d *decoder) number(n *node, into *Number) {
 	}
 	v, err := strconv.ParseUint(n.text, 10, 64)
 	if err != nil {
-		d.add(Failure, CodeNumber, n.at, numberHint(n.text), "%s is not a whole number from 0 to 18446744073709551615", quoteNumber(n.text))
+		d.unreadable(CodeNumber, n.at, numberHint(n.text), "%s is not a whole number from 0 to 18446744073709551615", quoteNumber(n.text))
 		return
 	}
 	into.Value = v
@@ -302,7 +297,7 @@ func (d *decoder) minKernel(n *node, into *MinKernel) {
 	}
 	v, ok := parseMinKernel(n.text)
 	if !ok {
-		d.add(Failure, CodeKernelVersion, n.at, `write two numbers from 0 to 255 as in "4.8"`, "minKernel %s is not a kernel version", quote(n.text))
+		d.unreadable(CodeKernelVersion, n.at, `write two numbers from 0 to 255 as in "4.8"`, "minKernel %s is not a kernel version", quote(n.text))
 		return
 	}
 	into.Version = v

@@ -37,10 +37,13 @@ var ErrNoDefault = errors.New("no such built-in profile")
 // Docker's newest. Positions in it are those of the compact form in which
 // this package keeps it.
 func Default(name string) (*Profile, error) {
-	file := "defaults/" + strings.ReplaceAll(name, ":", "/") + ".txt"
-	text, err := fs.ReadFile(defaultFiles, file)
+	known := Defaults()
+	if !slices.Contains(known, name) {
+		return nil, fmt.Errorf("%s: %w: want one of %s", quote(name), ErrNoDefault, strings.Join(known, ", "))
+	}
+	text, err := fs.ReadFile(defaultFiles, "defaults/"+strings.ReplaceAll(name, ":", "/")+".txt")
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w: want one of %s", name, ErrNoDefault, strings.Join(Defaults(), ", "))
+		return nil, err
 	}
 	return parseCompact(name, string(text))
 }

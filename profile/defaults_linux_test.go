@@ -2,7 +2,6 @@ package profile_test
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"testing"
 
@@ -12,9 +11,6 @@ import (
 	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 )
-
-// With -update the test writes what it otherwise compares with.
-var update = flag.Bool("update", false, "write files of expected results anew")
 
 const dockerHeader = `# Docker's default profile, as of github.com/moby/profiles/seccomp v0.2.4.
 # The facts are those of The Moby Authors, Apache-2.0: see NOTICE.

@@ -114,32 +114,42 @@ type reporter struct {
 	file  string
 	found Diagnostics
 	count [Failure + 1]int
-	// lenient is above zero inside values that the engine does not read:
-	// nothing there can make it fail.
-	lenient int
+	// silent is above zero inside values that the engine does not read:
+	// nothing there matters.
+	silent int
+	// wrong are the places of values that could not be read. What follows
+	// from their absence is not worth a word.
+	wrong map[Pos]bool
 }
 
 // full reports whether diagnostics of severity s are no longer kept, so that
 // there is no use in looking for a hint.
-func (r *reporter) full(s Severity) bool { return r.count[r.level(s)] >= MaxDiagnostics }
-
-func (r *reporter) level(s Severity) Severity {
-	if r.lenient > 0 {
-		return min(s, Warning)
-	}
-	return s
-}
+func (r *reporter) full(s Severity) bool { return r.count[s] >= MaxDiagnostics }
 
 func (r *reporter) add(s Severity, code string, at Pos, hint, format string, args ...any) {
-	s = r.level(s)
+	if r.silent > 0 || r.wrong[at] {
+		return
+	}
 	if r.count[s]++; r.count[s] > MaxDiagnostics {
 		return
 	}
 	d := Diagnostic{Code: code, Severity: s, File: r.file, Pos: at, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if r.count[s] == MaxDiagnostics {
-		d.Message, d.Hint = d.Message+"; further ones are not reported", hint
+		d.Message += "; further ones are not reported"
 	}
 	r.found = append(r.found, d)
+}
+
+// unreadable reports a value that cannot be read.
+func (r *reporter) unreadable(code string, at Pos, hint, format string, args ...any) {
+	r.add(Failure, code, at, hint, format, args...)
+	if r.silent > 0 || r.full(Failure) {
+		return
+	}
+	if r.wrong == nil {
+		r.wrong = map[Pos]bool{}
+	}
+	r.wrong[at] = true
 }
 
 // sorted are the diagnostics in the order of the document.

@@ -156,7 +156,11 @@ func (s *scanner) unexpected(want string) {
 		return
 	}
 	r, _ := utf8.DecodeRune(s.data[s.off:])
-	s.syntax("", "unexpected %q: %s must stand here", r, want)
+	hint := ""
+	if r == '\'' {
+		hint = "strings stand in double quotes"
+	}
+	s.syntax(hint, "unexpected %q: %s must stand here", r, want)
 }
 
 func (s *scanner) value() (node, bool) {
@@ -282,7 +286,7 @@ func (s *scanner) word(n node) node {
 	if v, err := strconv.ParseUint(n.text, 0, 64); err == nil {
 		hint = "write " + strconv.FormatUint(v, 10) + ": JSON numbers are decimal and have no leading zero"
 	}
-	s.add(Failure, CodeSyntax, n.at, hint, "%s is not a JSON value", quote(n.text))
+	s.unreadable(CodeSyntax, n.at, hint, "%s is not a JSON value", quote(n.text))
 	return n
 }
 

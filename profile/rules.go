@@ -41,7 +41,7 @@ func (r Resolved) FilterFlags() (uint, error) {
 	for _, f := range r.Flags {
 		bit, ok := flagBits[f]
 		if !ok {
-			return 0, fmt.Errorf("unknown flag %s%s", quote(f), didYouMean(f, keysOf(flagBits)))
+			return 0, fmt.Errorf("unknown flag %s%s", quote(f), didYouMean(f, "SECCOMP_FILTER_FLAG_", keysOf(flagBits)))
 		}
 		bits |= bit
 	}

@@ -89,11 +89,23 @@ func keysOf[V any](m map[string]V) []string {
 }
 
 // didYouMean is the end of an error message about an unknown word.
-func didYouMean(word string, known []string) string {
-	if near, ok := nearest(word, known); ok {
+func didYouMean(word, prefix string, known []string) string {
+	if near, ok := nearestWord(word, prefix, known); ok {
 		return ": did you mean " + near + "?"
 	}
 	return ""
+}
+
+// nearestWord is [nearest] of words that all start with the same prefix: what
+// the word looks like is decided by what stands behind it, and it may be
+// missing.
+func nearestWord(word, prefix string, known []string) (string, bool) {
+	bare := make([]string, len(known))
+	for i, k := range known {
+		bare[i] = strings.TrimPrefix(k, prefix)
+	}
+	near, ok := nearest(strings.TrimPrefix(strings.ToUpper(word), prefix), bare)
+	return prefix + near, ok
 }
 
 // nearest is the one of known that a person who wrote word probably meant:

@@ -44,7 +44,7 @@ func Write(w io.Writer, r Resolved) error {
 // Runtimes take several conditions on one argument for alternatives. Rules
 // that have them are written as they are, and [Parse] warns of them.
 func FromRules(rules policy.Rules) (Resolved, error) {
-	w := &writer{rules: rules}
+	w := &writer{rules: rules, sequence: map[topic]map[seccomp.ABI][]int{}}
 	out := Resolved{}
 	out.DefaultAction, out.DefaultErrnoRet = w.action("the default action", rules.Default)
 	if a := rules.Unlisted.Canonical(); a != seccomp.KillThread {
@@ -76,7 +76,7 @@ type writer struct {
 }
 
 // topic is what statements are about whose order among each other counts:
-// one call, and one kind of action.
+// one call, or all that go through one multiplexer, and one kind of action.
 type topic struct {
 	name string
 	kind seccomp.Action
@@ -110,13 +110,12 @@ type statement struct {
 	abis   []seccomp.ABI
 	action seccomp.Action
 	when   []policy.Condition
+	topic  topic
 	// epoch counts how often, in the rules before, the data of this kind of
-	// action changed for this call. Where two rules of one kind match, the
+	// action changed for this topic. Where two rules of one kind match, the
 	// data of the first counts: sorting by epoch keeps them in order.
 	epoch int
 }
-
-func (s *statement) topic() topic { return topic{s.name, s.action.Kind()} }
 
 // entries are the statements of the rules, those that differ in nothing but
 // the name joined.
@@ -166,6 +165,7 @@ func (w *writer) statements() []statement {
 		if s.name == "" {
 			continue
 		}
+		s.topic = topic{w.entrance(s.name), s.action.Kind()}
 		key := fmt.Sprint(s.name, s.action, s.when)
 		at, ok := known[key]
 		if !ok {
@@ -190,14 +190,13 @@ func (w *writer) said(s *statement, at int, abi seccomp.ABI) {
 		return
 	}
 	s.abis = append(s.abis, abi)
-	if w.sequence == nil {
-		w.sequence = map[topic]map[seccomp.ABI][]int{}
+	if !hasCall(abi, s.name) {
+		return
 	}
-	t := s.topic()
-	if w.sequence[t] == nil {
-		w.sequence[t] = map[seccomp.ABI][]int{}
+	if w.sequence[s.topic] == nil {
+		w.sequence[s.topic] = map[seccomp.ABI][]int{}
 	}
-	w.sequence[t][abi] = append(w.sequence[t][abi], at)
+	w.sequence[s.topic][abi] = append(w.sequence[s.topic][abi], at)
 }
 
 // complete reports a statement that is not made for each ABI of the policy
@@ -208,6 +207,17 @@ func (w *writer) complete(s *statement) {
 			w.fail("rule %v: it does not stand for %v, which has the call", s.rule, abi)
 		}
 	}
+}
+
+// entrance is the name of the multiplexer through which one of the policy's
+// ABIs makes a call, or the call's own name.
+func (w *writer) entrance(name string) string {
+	for _, abi := range w.rules.ABIs {
+		if m, ok := syscalls.Through(abi, name); ok {
+			return m.By
+		}
+	}
+	return name
 }
 
 func hasCall(abi seccomp.ABI, name string) bool {
@@ -222,8 +232,8 @@ func (w *writer) order(all []statement) {
 	last := map[topic]*statement{}
 	for i := range all {
 		s := &all[i]
-		before := last[s.topic()]
-		last[s.topic()] = s
+		before := last[s.topic]
+		last[s.topic] = s
 		if before == nil {
 			continue
 		}
@@ -232,39 +242,27 @@ func (w *writer) order(all []statement) {
 			continue
 		}
 		s.epoch++
-		if !w.sameOrder(s) {
-			w.fail("rule %v: rules of its kind stand in one order for one ABI and in another for another", s.rule)
+		for _, sequence := range w.sequence[s.topic] {
+			if !slices.IsSorted(sequence) {
+				w.fail("rule %v: rules of its kind stand in one order for one ABI and in another for another", s.rule)
+				break
+			}
 		}
 	}
-}
-
-func (w *writer) sameOrder(s *statement) bool {
-	var first []int
-	for _, abi := range w.rules.ABIs {
-		if !hasCall(abi, s.name) {
-			continue
-		}
-		seq := w.sequence[s.topic()][abi]
-		if first != nil && !slices.Equal(first, seq) {
-			return false
-		}
-		first = seq
-	}
-	return true
 }
 
 // canonicalConditions are conditions in the order of their arguments, each
-// once, without those that always hold.
+// once.
 func canonicalConditions(when []policy.Condition) []policy.Condition {
 	var out []policy.Condition
 	for _, c := range when {
-		if c.Op == policy.MaskedEQ {
-			c.Value &= c.Mask
-			if c.Mask == 0 {
-				continue
-			}
-		} else {
+		switch {
+		case c.Op != policy.MaskedEQ:
 			c.Mask = 0
+		case c.Value < 1<<31:
+			// A larger value can be a negative number of 32 bits, which has
+			// to stay recognizable as one.
+			c.Value &= c.Mask
 		}
 		out = append(out, c)
 	}

@@ -1,0 +1,122 @@
+package profile_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/callgate/callgate/profile"
+)
+
+func TestAdjust(t *testing.T) {
+	const docker = profile.DockerCaps
+	caps := func(names ...string) profile.Capabilities {
+		var set profile.Capabilities
+		for _, n := range names {
+			c, err := profile.ParseCapability(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set |= c
+		}
+		return set
+	}
+	for _, c := range []struct {
+		add, drop string
+		want      profile.Capabilities
+	}{
+		{"", "", docker},
+		{"SYS_ADMIN", "", docker | caps("SYS_ADMIN")},
+		{"cap_sys_admin,Bpf", "chown", docker&^caps("CHOWN") | caps("SYS_ADMIN", "BPF")},
+		{"CHOWN", "CHOWN", docker},
+		{"", "ALL", 0},
+		{"SYS_TIME", "all,CHOWN", caps("SYS_TIME")},
+		{"ALL", "", profile.AllCaps},
+		{"all", "SYS_ADMIN", profile.AllCaps &^ caps("SYS_ADMIN")},
+		{"ALL", "ALL", profile.AllCaps},
+		{"ALL,CHOWN", "ALL,CHOWN", profile.AllCaps &^ caps("CHOWN")},
+	} {
+		got, err := docker.Adjust(fields(c.add), fields(c.drop))
+		if err != nil || got != c.want {
+			t.Errorf("add %q drop %q: %v, %v, want %v", c.add, c.drop, got, err, c.want)
+		}
+	}
+	if _, err := docker.Adjust([]string{"SYSADMIN"}, nil); err == nil || !strings.Contains(err.Error(), "--cap-add") || !strings.Contains(err.Error(), "CAP_SYS_ADMIN") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := docker.Adjust(nil, []string{""}); err == nil || !strings.Contains(err.Error(), "--cap-drop") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func fields(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
+}
+
+// TestCapabilities checks the tables against what is known of them: their
+// sizes, numbers of linux/capability.h here and there, and the 14 names of
+// Docker's documentation.
+func TestCapabilities(t *testing.T) {
+	const docker = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_FSETID,CAP_KILL,CAP_SETGID,CAP_SETUID," +
+		"CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_NET_RAW,CAP_SYS_CHROOT,CAP_MKNOD,CAP_AUDIT_WRITE,CAP_SETFCAP"
+	if got := profile.DockerCaps.String(); got != docker {
+		t.Errorf("Docker gives %s", got)
+	}
+	if n := len(profile.PodmanCaps.Names()); n != 11 {
+		t.Errorf("Podman gives %d capabilities", n)
+	}
+	for number, name := range map[int]string{0: "CAP_CHOWN", 16: "CAP_SYS_MODULE", 21: "CAP_SYS_ADMIN", 34: "CAP_SYSLOG", 39: "CAP_BPF", 40: "CAP_CHECKPOINT_RESTORE"} {
+		if c, err := profile.ParseCapability(name); err != nil || c != 1<<number || !c.Has(name) || c.Has(strings.ToLower(name)) {
+			t.Errorf("%s is %#x, %v", name, uint64(c), err)
+		}
+	}
+}
+
+func TestKernel(t *testing.T) {
+	for in, want := range map[string]profile.Kernel{
+		"6.18.44-fc": {Major: 6, Minor: 18}, "3.12-1-amd64": {Major: 3, Minor: 12}, "4.8.0-rc1": {Major: 4, Minor: 8}, "3.10.0-1160.el7": {Major: 3, Minor: 10}, "5.4": {Major: 5, Minor: 4},
+	} {
+		if k, err := profile.ParseKernel(in); err != nil || k != want {
+			t.Errorf("%q is %v, %v", in, k, err)
+		}
+	}
+	for _, bad := range []string{"", "6", "six.one", "-1.2"} {
+		if k, err := profile.ParseKernel(bad); err == nil {
+			t.Errorf("%q is %v", bad, k)
+		}
+	}
+	if v := (profile.Kernel{Major: 4, Minor: 8}); !v.AtLeast(profile.Kernel{Major: 3, Minor: 19}) || v.AtLeast(profile.Kernel{Major: 4, Minor: 9}) || !v.AtLeast(v) {
+		t.Error("versions are in the wrong order")
+	}
+}
+
+func TestParseEngine(t *testing.T) {
+	for _, e := range profile.Engines() {
+		if got, err := profile.ParseEngine(strings.ToUpper(e.String())); err != nil || got != e {
+			t.Errorf("%v is read as %v, %v", e, got, err)
+		}
+	}
+	for in, want := range map[string]profile.Engine{"crio": profile.CRIO, "kubernetes": profile.Containerd, "buildah": profile.Podman, "moby": profile.Docker} {
+		if got, err := profile.ParseEngine(in); err != nil || got != want {
+			t.Errorf("%q is %v, %v", in, got, err)
+		}
+	}
+	if _, err := profile.ParseEngine("rkt"); err == nil {
+		t.Error("rkt is an engine")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for _, name := range profile.Defaults() {
+		p, err := profile.Default(name)
+		if err != nil || len(p.Syscalls) == 0 || p.DefaultAction.Value == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bad := range []string{"", "docker", "docker:1.0", "docker:../docker/default", "docker/default"} {
+		_, err := profile.Default(bad)
+		if !errors.Is(err, profile.ErrNoDefault) || !strings.Contains(err.Error(), "docker:default") {
+			t.Errorf("%q: error %v", bad, err)
+		}
+	}
+}
