@@ -63,9 +63,9 @@ func startChild(t *testing.T, name string) *exec.Cmd {
 	return cmd
 }
 
-// filteredThread finds a thread that has filters: in a Go program that is
-// often not the first.
-func filteredThread(t *testing.T, pid int) int {
+// threadIn finds a thread of a process that is in the mode: in a Go program
+// that is often not the first.
+func threadIn(t *testing.T, pid int, mode kernel.Mode) int {
 	t.Helper()
 	threads, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 	if err != nil {
@@ -76,18 +76,18 @@ func filteredThread(t *testing.T, pid int) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := kernel.ReadStatus(tid); err == nil && s.Mode == kernel.ModeFilter {
+		if s, err := kernel.ReadStatus(tid); err == nil && s.Mode == mode {
 			return tid
 		}
 	}
-	t.Fatal("no thread has a filter")
+	t.Fatalf("no thread is in mode %v", mode)
 	return 0
 }
 
 func TestFilters(t *testing.T) {
 	need.Root(t)
 	cmd := startChild(t, "stacked")
-	tid := filteredThread(t, cmd.Process.Pid)
+	tid := threadIn(t, cmd.Process.Pid, kernel.ModeFilter)
 	got, err := kernel.Filters(t.Context(), tid)
 	if err != nil {
 		t.Fatal(err)
@@ -125,9 +125,9 @@ func TestFiltersLeaveState(t *testing.T) {
 			t.Fatal(err)
 		}
 		pid := cmd.Process.Pid
-		want := "S"
+		want := byte('S')
 		if c.stop {
-			want = "T"
+			want = 'T'
 			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -148,23 +148,21 @@ func TestFiltersLeaveState(t *testing.T) {
 	}
 }
 
-// waitState waits until a process is in the state, a letter of
-// /proc/PID/stat.
-func waitState(t *testing.T, pid int, want string) {
+// waitState waits until a process is in the state.
+func waitState(t *testing.T, pid int, want byte) {
 	t.Helper()
-	state := ""
+	var s kernel.Status
+	var err error
 	for range 5000 {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-		if err != nil {
+		if s, err = kernel.ReadStatus(pid); err != nil {
 			t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		if state = rest[:1]; state == want {
+		if s.State == want {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("process is in state %s, want %s", state, want)
+	t.Fatalf("process is in state %c, want %c", s.State, want)
 }
 
 func TestFiltersErrors(t *testing.T) {

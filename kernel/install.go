@@ -24,7 +24,9 @@ type InstallOptions struct {
 // CAP_SYS_ADMIN is there; EINVAL for an invalid program (with the
 // *bpf.VerifyError beside it) or a flag that this kernel does not know; EBUSY
 // for a second listener; ENOMEM where the stacked filters together exceed
-// 32768 instructions (the kernel adds 4 for each filter); ESRCH where TSync
+// 32768 instructions of the kernel's internal form (most instructions go into
+// one of them, a return of a constant into two; a few come before the first,
+// and 4 are added for each filter); ESRCH where TSync
 // met a thread with a filter that the calling thread has not. NewListener in
 // the options is an error: use [InstallListener].
 func Install(p bpf.Program, o InstallOptions) error {
@@ -36,9 +38,9 @@ func Install(p bpf.Program, o InstallOptions) error {
 }
 
 // InstallListener is [Install] with the flag NewListener: the listener gets
-// every call that p answers with NOTIFY. A process has at most one listener
-// on the filters of a thread. Its own thread must not wait for a notified
-// call: nobody would answer.
+// every call that p answers with NOTIFY. The filters of a thread have
+// at most one listener. A goroutine under the filter must not be the one that
+// receives: nobody would answer it.
 func InstallListener(p bpf.Program, o InstallOptions) (*Listener, error) {
 	o.Flags |= NewListener
 	fd, err := install(p, o)

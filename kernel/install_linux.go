@@ -66,7 +66,7 @@ func explainInstall(p bpf.Program, flags Flag, r int) error {
 	case syscall.EBUSY:
 		e.Reason = "a filter of this thread has a listener already, and there can be only one"
 	case syscall.ENOMEM:
-		e.Reason = fmt.Sprintf("the filters of a thread may have %d instructions together, and 4 are added for each", maxStacked)
+		e.Reason = fmt.Sprintf("the filters of a thread may have %d instructions together, as the kernel counts them", maxStacked)
 	case syscall.ESRCH:
 		e.Reason = "a thread is in strict mode or has filters of its own, so TSYNC cannot bring it to this thread's"
 	case syscall.ENOSYS:

@@ -1,10 +1,13 @@
 package kernel_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -141,11 +144,13 @@ func TestTSyncFails(t *testing.T) {
 	wantChild(t, "tsync fails", true, "true true false\ntrue false")
 }
 
-// childTotal stacks filters up to the kernel's limit: 7 of 4096 instructions
-// and 4 each fit into 32768, the eighth does not.
+// childTotal stacks filters up to the kernel's limit. It counts instructions
+// of its internal form, into which a load of a constant goes as one and a
+// return of a constant as two.
 func childTotal() {
 	for n := 1; ; n++ {
-		err := kernel.Install(allowAll(bpf.MaxInstructions), kernel.InstallOptions{NoNewPrivs: true})
+		p := slices.Repeat(bpf.Program{bpf.Stmt(bpf.LoadImm, 1)}, 4000)
+		err := kernel.Install(append(p, bpf.Ret(seccomp.Allow)), kernel.InstallOptions{NoNewPrivs: true})
 		if err != nil {
 			fmt.Println(n, errors.Is(err, syscall.ENOMEM), strings.Contains(err.Error(), "32768"))
 			return
@@ -153,7 +158,7 @@ func childTotal() {
 	}
 }
 
-func TestTotalLimit(t *testing.T) { wantChild(t, "total", true, "8 true true") }
+func TestTotalLimit(t *testing.T) { wantChild(t, "total", true, "9 true true") }
 
 func childTwoListeners() {
 	for range 2 {
@@ -164,27 +169,15 @@ func childTwoListeners() {
 
 func TestTwoListeners(t *testing.T) { wantChild(t, "two listeners", true, "true false\nfalse true") }
 
-// childStrict is killed on its own thread; the process goes on and sees that
-// the thread is gone.
+// childStrict waits for its input in strict mode, and then makes a call that
+// is not allowed.
 func childStrict() {
-	tid := make(chan int)
-	go func() {
-		runtime.LockOSThread()
-		self := unix.Gettid()
-		tid <- self
-		check(kernel.Strict())
-		rawWrite("strict\n")
-		unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
-		rawWrite("alive\n")
-	}()
-	path := fmt.Sprintf("/proc/self/task/%d", <-tid)
-	for {
-		if _, err := os.Stat(path); err != nil {
-			fmt.Println("thread gone")
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+	check(kernel.Strict())
+	rawWrite("ready\n")
+	var b [1]byte
+	unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 1)
+	unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
+	rawWrite("alive\n")
 }
 
 // rawWrite makes no other call than write.
@@ -192,8 +185,38 @@ func rawWrite(text string) {
 	unix.RawSyscall(unix.SYS_WRITE, 1, uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)))
 }
 
+// TestStrict sees a thread in strict mode, and that it alone is killed.
 func TestStrict(t *testing.T) {
-	wantChild(t, "strict", true, "strict\nthread gone")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childVariable+"=strict")
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill() // what is left of it cannot end by itself
+		_ = cmd.Wait()
+	}()
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("child wrote %q, %v", line, err)
+	}
+	tid := threadIn(t, cmd.Process.Pid, kernel.ModeStrict)
+	if _, err := in.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		s, err := kernel.ReadStatus(tid)
+		if err != nil || s.State == 'Z' {
+			if _, err := kernel.ReadStatus(cmd.Process.Pid); err != nil {
+				t.Errorf("the process is gone too: %v", err)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("the thread lives on after a call that strict mode does not allow")
 }
 
 func childStrictFiltered() {

@@ -14,12 +14,14 @@ import (
 	"github.com/callgate/callgate/seccomp"
 )
 
-// listener keeps the descriptor twice: as a number for the system calls that
-// do not wait, and as a file known to the poller of the Go runtime, which
-// waits without holding a thread.
+// listener keeps the descriptor as a file known to the poller of the Go
+// runtime, which waits without holding a thread. Every use of the number goes
+// through raw, so that none meets a number that was closed and taken anew.
 type listener struct {
 	fd    int
 	file  *os.File
+	raw   syscall.RawConn
+	turn  chan struct{} // holds a value while a receiver waits
 	sizes sys.NotifSizes
 }
 
@@ -31,36 +33,66 @@ func newListener(fd int) (*listener, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, &Error{Op: "take a listener's descriptor", Errno: err.(syscall.Errno)}
 	}
-	return &listener{fd, os.NewFile(uintptr(fd), "seccomp notify"), sizes}, nil
+	file := os.NewFile(uintptr(fd), "seccomp notify")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &listener{fd, file, raw, make(chan struct{}, 1), sizes}, nil
+}
+
+// control makes a call with the descriptor.
+func (l *listener) control(call func(fd int) unix.Errno) (unix.Errno, error) {
+	var errno unix.Errno
+	if err := l.raw.Control(func(fd uintptr) { errno = call(int(fd)) }); err != nil {
+		return 0, os.ErrClosed // the only reason there is
+	}
+	return errno, nil
 }
 
 func (l *listener) close() error { return l.file.Close() }
 
 func (l *listener) receive(ctx context.Context) (Notification, error) {
-	raw, err := l.file.SyscallConn()
-	if err != nil {
-		return Notification{}, err
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Notification{}, context.Cause(ctx)
 	}
-	if ctx.Done() != nil {
-		// A deadline in the past ends the wait. Another receiver that it
-		// wakes by accident tries again.
-		stop := context.AfterFunc(ctx, func() { _ = l.file.SetReadDeadline(time.Unix(1, 0)) })
-		defer stop()
+	defer func() { <-l.turn }()
+
+	// A deadline in the past ends the wait.
+	expired := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = l.file.SetReadDeadline(time.Unix(1, 0))
+		close(expired)
+	})
+	defer func() {
+		if !stop() {
+			<-expired
+			_ = l.file.SetReadDeadline(time.Time{})
+		}
+	}()
+	n, err := l.await()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = context.Cause(ctx)
 	}
+	return n, err
+}
+
+// await waits for the next notification, by the poller.
+func (l *listener) await() (Notification, error) {
 	for {
 		var n sys.Notif
 		var errno unix.Errno
-		err := raw.Read(func(uintptr) (done bool) {
-			n, errno = l.receiveNow()
+		err := l.raw.Read(func(fd uintptr) (done bool) {
+			n, errno = receiveNow(int(fd), l.sizes.Notif)
 			return errno != unix.EAGAIN
 		})
 		switch {
-		case ctx.Err() != nil && err != nil:
-			return Notification{}, errors.Join(context.Cause(ctx), l.file.SetReadDeadline(time.Time{}))
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			_ = l.file.SetReadDeadline(time.Time{})
-		case err != nil:
 			return Notification{}, err
+		case err != nil:
+			return Notification{}, os.ErrClosed // the only other reason there is
 		case errno == 0:
 			return notification(n), nil
 		case errno == unix.EPIPE:
@@ -73,14 +105,14 @@ func (l *listener) receive(ctx context.Context) (Notification, error) {
 
 // receiveNow is EAGAIN where there is nothing to receive, and EPIPE where
 // there never will be: the ioctl itself would wait.
-func (l *listener) receiveNow() (sys.Notif, unix.Errno) {
-	poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
+func receiveNow(fd int, size uint16) (sys.Notif, unix.Errno) {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	if _, err := unix.Poll(poll, 0); err != nil {
 		return sys.Notif{}, err.(unix.Errno)
 	}
 	switch {
 	case poll[0].Revents&unix.POLLIN != 0:
-		return sys.NotifRecv(l.fd, l.sizes.Notif)
+		return sys.NotifRecv(fd, size)
 	case poll[0].Revents&unix.POLLHUP != 0:
 		return sys.Notif{}, unix.EPIPE
 	}
@@ -99,11 +131,14 @@ func (l *listener) respond(id uint64, value int64, errno syscall.Errno, more boo
 	if more {
 		resp.Flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
 	}
-	err := sys.NotifSend(l.fd, l.sizes.Resp, resp)
-	if more && err == unix.EINVAL {
-		return notifyError("let a call continue", err, Version{5, 5})
+	got, err := l.control(func(fd int) unix.Errno { return sys.NotifSend(fd, l.sizes.Resp, resp) })
+	switch {
+	case err != nil:
+		return err
+	case more:
+		return notifyError("let a call continue", got, Version{5, 5})
 	}
-	return notifyError("answer a notification", err, Version{5, 0})
+	return notifyError("answer a notification", got, Version{5, 0})
 }
 
 func (l *listener) addFD(id uint64, a AddFD) (int, error) {
@@ -119,15 +154,23 @@ func (l *listener) addFD(id uint64, a AddFD) (int, error) {
 		add.Flags |= unix.SECCOMP_ADDFD_FLAG_SEND
 		since = Version{5, 14}
 	}
-	fd, errno := sys.NotifAdd(l.fd, add)
-	if errno != 0 {
-		return -1, notifyError("add a descriptor", errno, since)
+	target := -1
+	errno, err := l.control(func(fd int) (errno unix.Errno) {
+		target, errno = sys.NotifAdd(fd, add)
+		return errno
+	})
+	if err == nil {
+		err = notifyError("add a descriptor", errno, since)
 	}
-	return fd, nil
+	return target, err
 }
 
 func (l *listener) idValid(id uint64) error {
-	return notifyError("check a notification", sys.NotifIDValid(l.fd, id), Version{5, 0})
+	errno, err := l.control(func(fd int) unix.Errno { return sys.NotifIDValid(fd, id) })
+	if err != nil {
+		return err
+	}
+	return notifyError("check a notification", errno, Version{5, 0})
 }
 
 func (l *listener) setSyncWakeUp(on bool) error {
@@ -135,7 +178,11 @@ func (l *listener) setSyncWakeUp(on bool) error {
 	if on {
 		flags = unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 	}
-	return notifyError("set the listener to wake synchronously", sys.NotifSetFlags(l.fd, flags), Version{6, 6})
+	errno, err := l.control(func(fd int) unix.Errno { return sys.NotifSetFlags(fd, flags) })
+	if err != nil {
+		return err
+	}
+	return notifyError("set the listener to wake synchronously", errno, Version{6, 6})
 }
 
 // notifyError explains what a listener's ioctl answered; since is the kernel

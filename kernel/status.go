@@ -36,6 +36,9 @@ type Status struct {
 	// NoNewPrivs is the thread's no_new_privs bit; false before 4.10, which
 	// does not say.
 	NoNewPrivs bool
+	// State is the letter of the thread's state, as in R (runs), S (sleeps),
+	// T (stopped), t (held by a tracer), Z (ended); 0 where it is not known.
+	State byte
 	// Tracer is the process that traces the thread; 0 where none does.
 	Tracer int
 }
@@ -56,7 +59,10 @@ func parseStatus(text string) (Status, error) {
 	seen := false
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(line, ":")
-		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32)
+		if value = strings.TrimSpace(value); key == "State" && value != "" {
+			s.State = value[0]
+		}
+		n, err := strconv.ParseInt(value, 10, 32)
 		switch key {
 		case "Seccomp":
 			s.Mode, seen = Mode(n), true

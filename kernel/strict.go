@@ -6,8 +6,9 @@ package kernel
 // locked to the thread.
 //
 // What follows is hard on a Go program, as on any with several threads. The
-// killed thread is only that thread: the process lives on without it, and
-// without whatever it held. The Go runtime itself makes calls that are not
+// kernel kills only that thread: the process lives on without it, and without
+// whatever it held. In a Go program that is a part of the scheduler, with its
+// timers and its queue: the other goroutines stop sooner or later. The Go runtime itself makes calls that are not
 // allowed (futex, to wait; madvise, to give back memory), from any allocation
 // or channel operation that has to wait: after Strict returns, only
 // [syscall.RawSyscall] of the four calls is safe. A program that ends by
