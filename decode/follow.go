@@ -37,12 +37,14 @@ func (c call) follow(i int, a argument) (text string, ok bool) {
 	return "", false
 }
 
-// length is the value of the argument that has the length of a.
+// length is the value of the argument that has the length of a, 0 for a
+// negative one, with which the kernel reads nothing.
 func (c call) length(a argument) uint64 {
-	if a.length < 0 || a.length >= len(c.values) {
+	i := a.length
+	if i < 0 || i >= len(c.values) || c.parameters[i].Kind.Signed() && int64(c.values[i]) < 0 {
 		return 0
 	}
-	return c.unsigned(a.length)
+	return c.unsigned(i)
 }
 
 func (c call) stringAt(addr uint64) (string, bool) {
@@ -55,7 +57,7 @@ func (c call) stringAt(addr uint64) (string, bool) {
 
 func (c call) buffer(addr, size uint64) (string, bool) {
 	b := c.read(addr, int(min(size, maxData)))
-	if len(b) == 0 && size > 0 {
+	if len(b) == 0 {
 		return "", false
 	}
 	return quote(b, uint64(len(b)) == size), true
@@ -112,7 +114,7 @@ func (c call) vector(addr, n uint64) (string, bool) {
 		}
 		texts = append(texts, fmt.Sprintf("{iov_base=%s, iov_len=%d}", base, words[1]))
 	}
-	if len(texts) == 0 && n > 0 {
+	if len(texts) == 0 {
 		return "", false
 	}
 	return list(texts, uint64(len(texts)) == n), true

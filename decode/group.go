@@ -138,8 +138,8 @@ func (g *group) zero(abi seccomp.ABI) string {
 // prefix of C, in base 10 signed where it is a negative number of 32 bits.
 func number(v uint64, base int) string {
 	switch {
-	case v < 8:
-		return strconv.FormatUint(v, 10)
+	case v == 0:
+		return "0"
 	case base == 8:
 		return "0" + strconv.FormatUint(v, 8)
 	case base == 16:

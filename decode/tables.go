@@ -8,11 +8,12 @@ var groups = [...]group{
 			{"AT_FDCWD", 0xffffffffffffff9c, 0xffffffff},
 		}},
 	}},
-	{"open-flags", 8, []field{
+	{"open-flags", 16, []field{
 		{shapeEnum, 0x3, []constant{
 			{"O_RDONLY", 0x0, 0xffffffff},
 			{"O_WRONLY", 0x1, 0xffffffff},
 			{"O_RDWR", 0x2, 0xffffffff},
+			{"O_ACCMODE", 0x3, 0xffffffff},
 		}},
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"O_TMPFILE", 0x410000, 0xfff83f4f},
@@ -62,7 +63,7 @@ var groups = [...]group{
 			{"O_PATH", 0x400000, 0xc000},
 		}},
 	}},
-	{"pipe-flags", 8, []field{
+	{"pipe-flags", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"O_CLOEXEC", 0x80000, 0xffff3fff},
 			{"O_CLOEXEC", 0x200000, 0xc000},
@@ -77,13 +78,13 @@ var groups = [...]group{
 			{"O_NOTIFICATION_PIPE", 0x400, 0xff00},
 		}},
 	}},
-	{"cloexec", 8, []field{
+	{"cloexec", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"O_CLOEXEC", 0x80000, 0xffff3fff},
 			{"O_CLOEXEC", 0x200000, 0xc000},
 		}},
 	}},
-	{"access-mode", 8, []field{
+	{"access-mode", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"F_OK", 0x0, 0xffffffff},
 			{"R_OK", 0x4, 0xffffffff},
@@ -390,7 +391,7 @@ var groups = [...]group{
 			{"UFFD_NONBLOCK", 0x10000, 0xc000},
 		}},
 	}},
-	{"inotify-init", 8, []field{
+	{"inotify-init", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"IN_CLOEXEC", 0x80000, 0xffff3fff},
 			{"IN_CLOEXEC", 0x200000, 0xc000},
@@ -716,10 +717,10 @@ var groups = [...]group{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"MS_ASYNC", 0x1, 0xffff3fff},
 			{"MS_ASYNC", 0x2, 0xc000},
-			{"MS_INVALIDATE", 0x2, 0xffff3fff},
-			{"MS_INVALIDATE", 0x4, 0xc000},
 			{"MS_SYNC", 0x4, 0xffff3fff},
 			{"MS_SYNC", 0x1, 0xc000},
+			{"MS_INVALIDATE", 0x2, 0xffff3fff},
+			{"MS_INVALIDATE", 0x4, 0xc000},
 		}},
 	}},
 	{"mlock-flags", 16, []field{
@@ -824,7 +825,7 @@ var groups = [...]group{
 			{"MEMBARRIER_CMD_FLAG_CPU", 0x1, 0xffffffff},
 		}},
 	}},
-	{"signal", 16, []field{
+	{"signal", 10, []field{
 		{shapeEnum, 0xffffffffffffffff, []constant{
 			{"SIGHUP", 0x1, 0xffffffff},
 			{"SIGINT", 0x2, 0xffffffff},
@@ -1590,7 +1591,7 @@ var groups = [...]group{
 			{"KCMP_EPOLL_TFD", 0x7, 0xffffffff},
 		}},
 	}},
-	{"pidfd-flags", 8, []field{
+	{"pidfd-flags", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"PIDFD_NONBLOCK", 0x800, 0xffff00ff},
 			{"PIDFD_NONBLOCK", 0x80, 0x3f00},
@@ -1787,15 +1788,15 @@ var groups = [...]group{
 		{shapeEnum, 0xffffffffffffffff, []constant{
 			{"SOL_SOCKET", 0x1, 0xffff00ff},
 			{"SOL_SOCKET", 0xffff, 0xff00},
-			{"SOL_HCI", 0x0, 0xffffffff},
 			{"SOL_IP", 0x0, 0xffffffff},
-			{"SOL_L2CAP", 0x6, 0xffffffff},
 			{"SOL_TCP", 0x6, 0xffffffff},
-			{"SOL_SCO", 0x11, 0xffffffff},
 			{"SOL_UDP", 0x11, 0xffffffff},
-			{"SOL_RFCOMM", 0x12, 0xffffffff},
 			{"SOL_IPV6", 0x29, 0xffffffff},
 			{"SOL_ICMPV6", 0x3a, 0xffffffff},
+			{"SOL_HCI", 0x0, 0xffffffff},
+			{"SOL_L2CAP", 0x6, 0xffffffff},
+			{"SOL_SCO", 0x11, 0xffffffff},
+			{"SOL_RFCOMM", 0x12, 0xffffffff},
 			{"SOL_CAN_RAW", 0x65, 0xffffffff},
 			{"SOL_RAW", 0xff, 0xffffffff},
 			{"SOL_DECNET", 0x105, 0xffffffff},
@@ -2291,7 +2292,7 @@ var groups = [...]group{
 		}},
 		{shapeNumber, 0xffff0000, []constant{}},
 	}},
-	{"clock", 16, []field{
+	{"clock", 10, []field{
 		{shapeEnum, 0xffffffffffffffff, []constant{
 			{"CLOCK_REALTIME", 0x0, 0xffffffff},
 			{"CLOCK_MONOTONIC", 0x1, 0xffffffff},
@@ -2319,7 +2320,7 @@ var groups = [...]group{
 			{"ITIMER_PROF", 0x2, 0xffffffff},
 		}},
 	}},
-	{"timerfd-create", 8, []field{
+	{"timerfd-create", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"TFD_CLOEXEC", 0x80000, 0xffff3fff},
 			{"TFD_CLOEXEC", 0x200000, 0xc000},
@@ -2334,7 +2335,7 @@ var groups = [...]group{
 			{"TFD_TIMER_CANCEL_ON_SET", 0x2, 0xffffffff},
 		}},
 	}},
-	{"epoll-create", 8, []field{
+	{"epoll-create", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"EPOLL_CLOEXEC", 0x80000, 0xffff3fff},
 			{"EPOLL_CLOEXEC", 0x200000, 0xc000},
@@ -2347,7 +2348,7 @@ var groups = [...]group{
 			{"EPOLL_CTL_MOD", 0x3, 0xffffffff},
 		}},
 	}},
-	{"eventfd-flags", 8, []field{
+	{"eventfd-flags", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"EFD_SEMAPHORE", 0x1, 0xffffffff},
 			{"EFD_CLOEXEC", 0x80000, 0xffff3fff},
@@ -2357,7 +2358,7 @@ var groups = [...]group{
 			{"EFD_NONBLOCK", 0x10000, 0xc000},
 		}},
 	}},
-	{"signalfd-flags", 8, []field{
+	{"signalfd-flags", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"SFD_CLOEXEC", 0x80000, 0xffff3fff},
 			{"SFD_CLOEXEC", 0x200000, 0xc000},
@@ -2426,7 +2427,7 @@ var groups = [...]group{
 		}},
 		{shapeNumber, 0x1ff, []constant{}},
 	}},
-	{"shmat-flags", 8, []field{
+	{"shmat-flags", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"SHM_RDONLY", 0x1000, 0xffffffff},
 			{"SHM_RND", 0x2000, 0xffffffff},
@@ -2434,7 +2435,7 @@ var groups = [...]group{
 			{"SHM_EXEC", 0x8000, 0xffffffff},
 		}},
 	}},
-	{"message-receive", 8, []field{
+	{"message-receive", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"IPC_NOWAIT", 0x800, 0xffffffff},
 			{"MSG_NOERROR", 0x1000, 0xffffffff},
@@ -2621,7 +2622,7 @@ var groups = [...]group{
 			{"SYSLOG_ACTION_SIZE_BUFFER", 0xa, 0xffffffff},
 		}},
 	}},
-	{"delete-module", 8, []field{
+	{"delete-module", 16, []field{
 		{shapeFlags, 0xffffffffffffffff, []constant{
 			{"O_NONBLOCK", 0x800, 0xffff00ff},
 			{"O_NONBLOCK", 0x80, 0x3f00},
@@ -3837,7 +3838,7 @@ var callRows = [...]row{
 	{"futimesat", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 0, -1}, {kindString, -1, -1}}},
 	{"get_mempolicy", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 56, -1}}},
 	{"getitimer", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 119, -1}}},
-	{"getpriority", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 70, -1}, {kindTyped, -1, -1}, {kindInt, -1, -1}}},
+	{"getpriority", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 70, -1}}},
 	{"getrandom", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 147, -1}}},
 	{"getrlimit", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 68, -1}}},
 	{"getrusage", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 69, -1}}},
@@ -3861,7 +3862,9 @@ var callRows = [...]row{
 	{"ioprio_get", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 71, -1}}},
 	{"ioprio_set", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 71, -1}}},
 	{"ipc", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 116, -1}}},
-	{"kcmp", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 92, -1}}},
+	{"kcmp", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 92, -1}, {kindEnd, -1, -1}}},
+	{"kcmp", 0xffffffff, condition{2, false, []string{"KCMP_FILE"}, []uint64(nil)}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 92, -1}, {kindInt, -1, -1}, {kindInt, -1, -1}}},
+	{"kcmp", 0xffffffff, condition{2, false, []string{"KCMP_EPOLL_TFD"}, []uint64(nil)}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 92, -1}, {kindInt, -1, -1}, {kindAddress, -1, -1}}},
 	{"kexec_file_load", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindFD, -1, -1}, {kindTyped, -1, -1}, {kindString, -1, -1}, {kindGroup, 146, -1}}},
 	{"kexec_load", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 145, -1}}},
 	{"keyctl", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 137, -1}}},
@@ -3882,7 +3885,8 @@ var callRows = [...]row{
 	{"lsm_set_self_attr", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 153, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 154, -1}}},
 	{"madvise", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 52, -1}}},
 	{"mbind", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 54, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 55, -1}}},
-	{"membarrier", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 57, -1}, {kindGroup, 58, -1}}},
+	{"membarrier", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 57, -1}, {kindGroup, 58, -1}, {kindEnd, -1, -1}}},
+	{"membarrier", 0xffffffff, condition{1, true, []string{"MEMBARRIER_CMD_FLAG_CPU"}, []uint64(nil)}, []argument{{kindGroup, 57, -1}, {kindGroup, 58, -1}, {kindInt, -1, -1}}},
 	{"memfd_create", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}, {kindGroup, 28, -1}}},
 	{"memfd_secret", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 3, -1}}},
 	{"mkdirat", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 0, -1}, {kindString, -1, -1}, {kindMode, -1, -1}}},
@@ -3923,7 +3927,6 @@ var callRows = [...]row{
 	{"pidfd_getfd", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 94, -1}, {kindFD, -1, -1}}},
 	{"pidfd_open", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindGroup, 93, -1}}},
 	{"pidfd_send_signal", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 94, -1}, {kindGroup, 59, -1}, {kindTyped, -1, -1}, {kindGroup, 95, -1}}},
-	{"pipe", 0xffffffff, condition{arg: -1}, []argument{{kindAddress, -1, -1}}},
 	{"pipe2", 0xffffffff, condition{arg: -1}, []argument{{kindAddress, -1, -1}, {kindGroup, 2, -1}}},
 	{"pivot_root", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}, {kindString, -1, -1}}},
 	{"pkey_alloc", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindGroup, 53, -1}}},
@@ -3949,18 +3952,19 @@ var callRows = [...]row{
 	{"prlimit64", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindGroup, 68, -1}, {kindLimits, -1, -1}}},
 	{"process_madvise", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 94, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 52, -1}}},
 	{"process_mrelease", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 94, -1}}},
-	{"ptrace", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindHex, -1, -1}, {kindHex, -1, -1}}},
+	{"ptrace", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindAddress, -1, -1}, {kindAddress, -1, -1}}},
 	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_TRACEME"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindEnd, -1, -1}}},
-	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_CONT", "PTRACE_SYSCALL", "PTRACE_DETACH", "PTRACE_SINGLESTEP", "PTRACE_LISTEN"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindHex, -1, -1}, {kindGroup, 59, -1}}},
+	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_CONT", "PTRACE_SYSCALL", "PTRACE_DETACH", "PTRACE_SINGLESTEP", "PTRACE_LISTEN"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindAddress, -1, -1}, {kindGroup, 59, -1}}},
 	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_KILL", "PTRACE_ATTACH", "PTRACE_INTERRUPT"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindEnd, -1, -1}}},
-	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_SETOPTIONS", "PTRACE_SEIZE"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindHex, -1, -1}, {kindGroup, 88, -1}}},
+	{"ptrace", 0xffffffff, condition{0, false, []string{"PTRACE_SETOPTIONS", "PTRACE_SEIZE"}, []uint64(nil)}, []argument{{kindGroup, 87, -1}, {kindInt, -1, -1}, {kindAddress, -1, -1}, {kindGroup, 88, -1}}},
 	{"pwrite64", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindBuffer, -1, 2}}},
 	{"pwritev", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindVector, -1, 2}}},
 	{"pwritev2", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindVector, -1, 2}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 25, -1}}},
 	{"quotactl", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 45, -1}, {kindString, -1, -1}, {kindID, -1, -1}}},
 	{"quotactl_fd", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindGroup, 45, -1}, {kindID, -1, -1}}},
 	{"readlinkat", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 0, -1}, {kindString, -1, -1}}},
-	{"reboot", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 139, -1}, {kindGroup, 140, -1}, {kindGroup, 141, -1}}},
+	{"reboot", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 139, -1}, {kindGroup, 140, -1}, {kindGroup, 141, -1}, {kindEnd, -1, -1}}},
+	{"reboot", 0xffffffff, condition{2, false, []string{"LINUX_REBOOT_CMD_RESTART2"}, []uint64(nil)}, []argument{{kindGroup, 139, -1}, {kindGroup, 140, -1}, {kindGroup, 141, -1}, {kindString, -1, -1}}},
 	{"recv", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 113, -1}}},
 	{"recvfrom", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 113, -1}}},
 	{"recvmmsg", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 113, -1}}},
@@ -3995,7 +3999,7 @@ var callRows = [...]row{
 	{"sethostname", 0xffffffff, condition{arg: -1}, []argument{{kindBuffer, -1, 1}}},
 	{"setitimer", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 119, -1}}},
 	{"setns", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindGroup, 63, -1}}},
-	{"setpriority", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 70, -1}, {kindTyped, -1, -1}, {kindInt, -1, -1}}},
+	{"setpriority", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 70, -1}}},
 	{"setrlimit", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 68, -1}, {kindLimits, -1, -1}}},
 	{"setsockopt", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindGroup, 104, -1}}},
 	{"setsockopt", 0xffffffff, condition{1, false, []string{"SOL_SOCKET"}, []uint64(nil)}, []argument{{kindFD, -1, -1}, {kindGroup, 104, -1}, {kindGroup, 105, -1}}},
@@ -4022,7 +4026,7 @@ var callRows = [...]row{
 	{"socket", 0xffffffff, condition{0, false, []string{"AF_BLUETOOTH"}, []uint64(nil)}, []argument{{kindGroup, 97, -1}, {kindGroup, 98, -1}, {kindGroup, 102, -1}}},
 	{"socket", 0xffffffff, condition{0, false, []string{"AF_CAN"}, []uint64(nil)}, []argument{{kindGroup, 97, -1}, {kindGroup, 98, -1}, {kindGroup, 103, -1}}},
 	{"socketcall", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 115, -1}, {kindSocketcall, -1, -1}}},
-	{"socketpair", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 97, -1}, {kindGroup, 98, -1}, {kindTyped, -1, -1}, {kindAddress, -1, -1}}},
+	{"socketpair", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 97, -1}, {kindGroup, 98, -1}}},
 	{"splice", 0xffffffff, condition{arg: -1}, []argument{{kindFD, -1, -1}, {kindTyped, -1, -1}, {kindFD, -1, -1}, {kindTyped, -1, -1}, {kindTyped, -1, -1}, {kindGroup, 24, -1}}},
 	{"statx", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 0, -1}, {kindString, -1, -1}, {kindGroup, 7, -1}, {kindGroup, 10, -1}}},
 	{"swapon", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}, {kindGroup, 44, -1}}},
@@ -4040,7 +4044,7 @@ var callRows = [...]row{
 	{"tkill", 0xffffffff, condition{arg: -1}, []argument{{kindTyped, -1, -1}, {kindGroup, 59, -1}}},
 	{"ugetrlimit", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 68, -1}}},
 	{"umask", 0xffffffff, condition{arg: -1}, []argument{{kindMode, -1, -1}}},
-	{"umount", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}, {kindGroup, 36, -1}}},
+	{"umount", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}}},
 	{"umount2", 0xffffffff, condition{arg: -1}, []argument{{kindString, -1, -1}, {kindGroup, 36, -1}}},
 	{"unlinkat", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 0, -1}, {kindString, -1, -1}, {kindGroup, 6, -1}}},
 	{"unshare", 0xffffffff, condition{arg: -1}, []argument{{kindGroup, 62, -1}}},

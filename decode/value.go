@@ -25,6 +25,9 @@ func ValueOn(abi seccomp.ABI, syscall string, index int, v uint64) string {
 		return number(v, 16)
 	}
 	a := meaning(rowFor(abi, syscall, nil), ps, i)
+	if a.kind == kindEnd {
+		a = sometimes(abi, syscall, ps, i)
+	}
 	switch a.kind {
 	case kindGroup:
 		return groups[a.group].format(abi, v)
@@ -37,6 +40,17 @@ func ValueOn(abi seccomp.ABI, syscall string, index int, v uint64) string {
 		return "NULL"
 	}
 	return number(v, 16)
+}
+
+// sometimes is what argument i of a call holds where it is used at all, as the
+// mode of open is with O_CREAT.
+func sometimes(abi seccomp.ABI, syscall string, ps []parameter, i int) argument {
+	for _, r := range rowsOf(syscall) {
+		if a := meaning(&r, ps, i); r.on&(1<<abi) != 0 && a.kind != kindEnd {
+			return a
+		}
+	}
+	return meaning(nil, ps, i)
 }
 
 // atRegister is the place of the parameter that a register carries, -1 where

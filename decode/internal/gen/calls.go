@@ -41,7 +41,7 @@ var kinds = map[string]string{
 	"envp": "kindCount", "addr": "kindSockaddr", "iov": "kindVector",
 	"timespec": "kindTimespec", "timeval": "kindTimeval",
 	"limits": "kindLimits", "open_how": "kindOpenHow",
-	"clone_args": "kindCloneArgs", "fds": "kindAddress",
+	"clone_args": "kindCloneArgs", "ptr": "kindAddress",
 	"sockargs": "kindSocketcall",
 }
 
