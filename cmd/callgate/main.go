@@ -79,6 +79,7 @@ func commands(t *terminal) []*cobra.Command {
 		newEval(t),
 		newDisasm(t),
 		newAsm(t),
+		newLift(t),
 		newSyscalls(t),
 		newDoctor(t),
 		newVersion(t),
