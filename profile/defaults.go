@@ -106,7 +106,7 @@ func (c *compact) read(line string) error {
 
 // words are the words of a part of the line that starts at byte from.
 func (c *compact) words(part string, from int) []Text {
-	var out []Text
+	out := make([]Text, 0, 1+strings.Count(part, " "))
 	for i := 0; i < len(part); i++ {
 		if part[i] == ' ' {
 			continue

@@ -116,7 +116,7 @@ func (r *resolver) flags(flags []Text) []string {
 	if len(flags) == 0 && !(r.facts.keepFlags && flags != nil) {
 		return nil
 	}
-	return append([]string{}, values(flags)...)
+	return values(flags)
 }
 
 // rule is rule i of p as the runtime gets it, and false where it is left out.
@@ -147,9 +147,10 @@ func (r *resolver) rule(p *Profile, i int) (ResolvedRule, bool) {
 		ErrnoRet: r.errno(rule.ErrnoRet, rule.Errno),
 		Args:     resolvedArgs(rule.Args),
 		Origin:   p.origin(rule.At, i),
+		Origins:  make([]policy.Origin, len(names)),
 	}
-	for _, n := range names {
-		out.Origins = append(out.Origins, p.origin(n.At, i))
+	for j, n := range names {
+		out.Origins[j] = p.origin(n.At, i)
 	}
 	return out, true
 }
@@ -217,10 +218,14 @@ func parseErrno(s string) (uint64, bool) {
 	return uint64(e), err == nil && named
 }
 
+// values are the strings of texts, nil where texts are.
 func values(texts []Text) []string {
-	var out []string
-	for _, t := range texts {
-		out = append(out, t.Value)
+	if texts == nil {
+		return nil
+	}
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = t.Value
 	}
 	return out
 }

@@ -24,8 +24,13 @@ func (r Resolved) Rules() (policy.Rules, Diagnostics, error) {
 	c := &converter{}
 	out := policy.Rules{ABIs: c.abis(r), Unlisted: seccomp.KillThread}
 	out.Default = c.action(policy.Origin{}, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
+	names := 0
 	for i := range r.Syscalls {
-		out.Rules = append(out.Rules, c.rules(&r.Syscalls[i])...)
+		names += len(r.Syscalls[i].Names)
+	}
+	out.Rules = make([]policy.Rule, 0, names)
+	for i := range r.Syscalls {
+		out.Rules = c.rules(out.Rules, &r.Syscalls[i])
 	}
 	found := c.sorted()
 	if err := found.err(); err != nil {
@@ -85,14 +90,13 @@ func (c *converter) action(at policy.Origin, key, name string, errnoRet *uint64)
 	return a
 }
 
-// rules are one rule for each name of an entry.
-func (c *converter) rules(r *ResolvedRule) []policy.Rule {
+// rules adds one rule for each name of an entry.
+func (c *converter) rules(out []policy.Rule, r *ResolvedRule) []policy.Rule {
 	action := c.action(r.Origin, "action", r.Action, r.ErrnoRet)
 	var when []policy.Condition
 	for _, a := range r.Args {
 		when = append(when, c.condition(r.Origin, a))
 	}
-	var out []policy.Rule
 	for i, name := range r.Names {
 		at := r.Origin
 		if i < len(r.Origins) {
