@@ -77,6 +77,7 @@ func commands(t *terminal) []*cobra.Command {
 		newExplain(t),
 		newDiff(t),
 		newEval(t),
+		newCompile(t),
 		newDisasm(t),
 		newAsm(t),
 		newLift(t),

@@ -85,11 +85,25 @@ func (s *Source) build() (*policy.Policy, error) {
 		return policy.Constant(seccomp.Allow), nil
 	}
 	rules, notes, err := s.Resolved.Rules()
-	s.Diagnostics = append(s.Diagnostics, notes...)
+	s.add(notes)
 	if err != nil {
 		return nil, err
 	}
 	return policy.Build(rules)
+}
+
+// add adds what the rules of a Document make doubtful, but for places of which
+// the parser has spoken.
+func (s *Source) add(notes profile.Diagnostics) {
+	spoken := map[profile.Pos]bool{}
+	for _, d := range s.Diagnostics {
+		spoken[d.Pos] = d.Pos.Written()
+	}
+	for _, d := range notes {
+		if !spoken[d.Pos] {
+			s.Diagnostics = append(s.Diagnostics, d)
+		}
+	}
 }
 
 // Verdict returns the function that s is. A Filter is run as it is, so that
