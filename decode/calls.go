@@ -58,6 +58,7 @@ const (
 	kindTimespec               // the address of a struct timespec
 	kindTimeval                // the address of a struct timeval
 	kindLimits                 // the address of a struct rlimit
+	kindProgram                // the address of a struct sock_fprog
 	kindOpenHow                // the address of a struct open_how
 	kindCloneArgs              // the address of a struct clone_args
 	kindSocketcall             // the address of a socketcall's arguments

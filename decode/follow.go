@@ -27,6 +27,8 @@ func (c call) follow(i int, a argument) (text string, ok bool) {
 		return c.timespec(addr, a.kind)
 	case kindLimits:
 		return c.limits(addr)
+	case kindProgram:
+		return c.program(addr)
 	case kindOpenHow:
 		return c.openHow(addr)
 	case kindCloneArgs:

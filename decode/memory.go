@@ -75,12 +75,12 @@ func (s space) text(addr uint64) (text []byte, whole, ok bool) {
 // wordSize is the number of bytes of a long and of an address.
 func (s space) wordSize() int { return s.abi.WordBits() / 8 }
 
-// word is the long at the start of b.
-func (s space) word(b []byte) uint64 {
-	if s.wordSize() == 4 {
-		return uint64(s.abi.ByteOrder().Uint32(b))
+// integer is the unsigned number in b, which has 4 or 8 bytes.
+func (s space) integer(b []byte) uint64 {
+	if len(b) == 4 {
+		return uint64(s.order().Uint32(b))
 	}
-	return s.abi.ByteOrder().Uint64(b)
+	return s.order().Uint64(b)
 }
 
 // words are the longs at addr: up to n, or as many as can be read.
@@ -89,7 +89,7 @@ func (s space) words(addr uint64, n int) []uint64 {
 	b := s.read(addr, n*size)
 	words := make([]uint64, 0, len(b)/size)
 	for ; len(b) >= size; b = b[size:] {
-		words = append(words, s.word(b))
+		words = append(words, s.integer(b[:size]))
 	}
 	return words
 }

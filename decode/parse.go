@@ -24,7 +24,7 @@ func (e *ArgError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s argument %d: %s", e.Syscall, e.Index, e.Reason)
 	if e.Nearest != "" {
-		fmt.Fprintf(&b, ": did you mean %s?", e.Nearest)
+		fmt.Fprintf(&b, " (did you mean %s?)", e.Nearest)
 	}
 	const shown = 8
 	switch n := len(e.Names); {

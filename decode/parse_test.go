@@ -79,9 +79,9 @@ func TestParseArgErrors(t *testing.T) {
 		text  string
 		want  string
 	}{
-		{seccomp.X86_64, "socket", 0, "AF_VSOKC", `socket argument 0: unknown name "AF_VSOKC": did you mean AF_VSOCK?; it takes a number or one of 48 names such as AF_UNSPEC, `},
+		{seccomp.X86_64, "socket", 0, "AF_VSOKC", `socket argument 0: unknown name "AF_VSOKC" (did you mean AF_VSOCK?); it takes a number or one of 48 names such as AF_UNSPEC, `},
 		{seccomp.X86_64, "socket", 1, "AF_INET", `socket argument 1: AF_INET is of another kind (address family); it takes a number or one of 9 names such as SOCK_STREAM, `},
-		{seccomp.X86_64, "flock", 1, "LOCK_SHH", `flock argument 1: unknown name "LOCK_SHH": did you mean LOCK_SH?; it takes a number or LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND, LOCK_READ, LOCK_WRITE`},
+		{seccomp.X86_64, "flock", 1, "LOCK_SHH", `flock argument 1: unknown name "LOCK_SHH" (did you mean LOCK_SH?); it takes a number or LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND, LOCK_READ, LOCK_WRITE`},
 		{seccomp.X86_64, "mmap", 2, "PROT_SAO", `mmap argument 2: unknown name "PROT_SAO"`},
 		{seccomp.X86, "mprotect", 2, "PROT_SAO", "mprotect argument 2: x86 has no PROT_SAO"},
 		{seccomp.X86_64, "write", 2, "FOO", `write argument 2: unknown name "FOO"; it takes a number`},

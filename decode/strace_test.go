@@ -178,6 +178,8 @@ var attempts = []attempt{
 	{"shmctl", []any{noPID, 0, uintptr(0)}},
 	{"shmat", []any{noPID, uintptr(0), 0o10000}},
 	// the system
+	{"process_vm_writev", []any{noPID, uintptr(0), 0, uintptr(0), 0, 0}},
+	{"mq_open", []any{"no/such", 0o302, 0o640, uintptr(0)}},
 	{"bpf", []any{5, uintptr(0), 0}},
 	{"keyctl", []any{1, uintptr(none)}},
 	{"reboot", []any{0xfee1dead, 1, 0x1234567, uintptr(0)}},
@@ -199,14 +201,14 @@ func TestStrace(t *testing.T) {
 		attemptAll(t)
 		return
 	}
-	strace := need.Program(t, "strace")
+	strace := need.Strace(t)
 	log := filepath.Join(t.TempDir(), "log")
 	cmd := exec.Command(strace, "-f", "-q", "-s", "64", "-e", "signal=none", "-o", log, os.Args[0], "-test.run=^TestStrace$", "-test.v")
 	// Signals of the Go runtime would stand among the calls.
 	cmd.Env = append(os.Environ(), "DECODE_ATTEMPTS=1", "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Skipf("strace cannot trace here: %v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, out)
 	}
 	theirs := straceCalls(t, log)
 	compared := 0
@@ -226,7 +228,8 @@ func TestStrace(t *testing.T) {
 		}
 	}
 	t.Logf("%d calls as strace has them", compared)
-	if compared < len(attempts)/2 {
+	// Architectures lack some calls.
+	if compared < len(attempts)*3/4 {
 		t.Errorf("compared %d of %d calls", compared, len(attempts))
 	}
 }
@@ -243,7 +246,7 @@ func attemptAll(t *testing.T) {
 	runtime.LockOSThread()
 	mem, err := os.Open("/proc/self/mem")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer mem.Close()
 	abi, _ := seccomp.NativeABI(runtime.GOARCH)

@@ -9,28 +9,33 @@ import (
 	"github.com/callgate/callgate/seccomp"
 )
 
-// timespec writes a struct timespec or timeval. Its fields are longs, but for
-// the calls that 32-bit ABIs have for 64-bit times, and x32, whose times
-// always have 64 bits.
+// timespec writes a struct timespec or timeval.
 func (c call) timespec(addr uint64, k kind) (string, bool) {
-	size := c.wordSize()
-	if strings.HasSuffix(c.name, "time64") || strings.HasSuffix(c.name, "settime64") || c.abi == seccomp.X32 {
-		size = 8
-	}
+	size := c.timeSize()
 	b, ok := c.exactly(addr, 2*size)
 	if !ok {
 		return "", false
 	}
-	field := func(b []byte) int64 {
-		if size == 4 {
-			return int64(int32(c.order().Uint32(b)))
-		}
-		return int64(c.order().Uint64(b))
-	}
+	seconds := int64(extend(c.integer(b[:size]), 8*size, true))
+	fraction := int64(extend(c.integer(b[size:]), 8*size, true))
 	if k == kindTimeval {
-		return fmt.Sprintf("{tv_sec=%d, tv_usec=%d}", field(b), field(b[size:])), true
+		return fmt.Sprintf("{tv_sec=%d, tv_usec=%d}", seconds, fraction), true
 	}
-	return fmt.Sprintf("{tv_sec=%d, tv_nsec=%d}", field(b), field(b[size:])), true
+	return fmt.Sprintf("{tv_sec=%d, tv_nsec=%d}", seconds, fraction), true
+}
+
+// timeSize is the number of bytes of a field of a struct timespec: that of a
+// long, but 8 on x32, and everywhere for the calls that 32-bit ABIs got for
+// 64-bit times, or that came after those.
+func (c call) timeSize() int {
+	if strings.HasSuffix(c.name, "time64") || c.abi == seccomp.X32 {
+		return 8
+	}
+	switch c.name {
+	case "epoll_pwait2", "futex_wait", "futex_waitv":
+		return 8
+	}
+	return c.wordSize()
 }
 
 // limits writes a struct rlimit, whose fields are longs, or for prlimit64 a
@@ -45,24 +50,24 @@ func (c call) limits(addr uint64) (string, bool) {
 		return "", false
 	}
 	limit := func(b []byte) string {
-		v := c.order().Uint64(pad(b[:size], c.order()))
+		v := c.integer(b)
 		if v == extend(^uint64(0), 8*size, false) {
 			return "RLIM_INFINITY"
 		}
 		return decimal(v)
 	}
-	return fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", limit(b), limit(b[size:])), true
+	return fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", limit(b[:size]), limit(b[size:])), true
 }
 
-// pad widens a number of 4 or 8 bytes to 8.
-func pad(b []byte, order binary.ByteOrder) []byte {
-	switch {
-	case len(b) == 8:
-		return b
-	case order == binary.ByteOrder(binary.BigEndian):
-		return append(make([]byte, 8-len(b)), b...)
+// program writes a struct sock_fprog, a filter: its length, and behind padding
+// the address of its instructions.
+func (c call) program(addr uint64) (string, bool) {
+	size := c.wordSize()
+	b, ok := c.exactly(addr, 2*size)
+	if !ok {
+		return "", false
 	}
-	return append(append(make([]byte, 0, 8), b...), make([]byte, 8-len(b))...)
+	return fmt.Sprintf("{len=%d, filter=%s}", c.order().Uint16(b), address(c.integer(b[size:]))), true
 }
 
 // openHow writes the struct open_how of openat2: three numbers of 64 bits.

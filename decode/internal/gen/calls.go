@@ -40,7 +40,7 @@ var kinds = map[string]string{
 	"str": "kindString", "buf": "kindBuffer", "argv": "kindStrings",
 	"envp": "kindCount", "addr": "kindSockaddr", "iov": "kindVector",
 	"timespec": "kindTimespec", "timeval": "kindTimeval",
-	"limits": "kindLimits", "open_how": "kindOpenHow",
+	"limits": "kindLimits", "prog": "kindProgram", "open_how": "kindOpenHow",
 	"clone_args": "kindCloneArgs", "ptr": "kindAddress",
 	"sockargs": "kindSocketcall",
 }
