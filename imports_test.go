@@ -44,7 +44,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 
 	{pkg: "internal/sys", outside: "golang.org/x/sys", system: "unsafe syscall os"},
 	{pkg: "kernel", inside: "seccomp bpf internal/sys", outside: "golang.org/x/sys", system: "os syscall time unsafe"},
-	{pkg: "tracee", inside: "seccomp kernel internal/sys", outside: "golang.org/x/sys", system: "os os/exec os/signal syscall time unsafe"},
+	{pkg: "tracee", inside: "seccomp bpf kernel internal/sys", outside: "golang.org/x/sys", system: "os os/exec os/signal syscall time unsafe"},
 	{pkg: "observe", inside: "seccomp syscalls policy profile kernel"},
 	{pkg: "observe/...", inside: "seccomp syscalls policy profile kernel observe internal/sys", outside: "golang.org/x/sys github.com/cilium/ebpf", system: "os syscall time unsafe"},
 	{pkg: "container", outside: "golang.org/x/sys", system: "os os/exec syscall time"},
