@@ -1,0 +1,130 @@
+//go:build amd64 || arm64 || 386
+
+package tracee
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/callgate/callgate/internal/sys"
+)
+
+func (t *tracee) detach() (err error) {
+	t.do(func() {
+		if t.ended || t.free {
+			return
+		}
+		if err = t.leave(); err == nil {
+			err = t.release()
+		}
+		t.free = true
+		if errors.Is(err, ErrEnded) {
+			err = nil // which Wait tells
+		}
+	})
+	return err
+}
+
+// release lets go of everything that is traced. A thread must be held for
+// that: those that run are interrupted first.
+func (t *tracee) release() error {
+	for _, th := range t.threads {
+		t.letGo(th)
+	}
+	for len(t.threads) > 0 {
+		if err := t.until(func(th *thread, _ event) bool { return true }); err != nil {
+			return err
+		}
+		for _, th := range t.threads {
+			t.letGo(th)
+		}
+	}
+	return nil
+}
+
+// letGo detaches from a thread that is held, and interrupts one that is not.
+func (t *tracee) letGo(th *thread) {
+	if !th.stopped {
+		_, _ = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0)
+		return
+	}
+	_, _ = sys.Ptrace(unix.PTRACE_DETACH, th.tid, 0, uintptr(th.signal))
+	delete(t.threads, th.tid)
+}
+
+func (t *tracee) wait(blocked func(Blocked)) (status syscall.WaitStatus, err error) {
+	t.do(func() {
+		if !t.ended {
+			err = t.follow1(blocked)
+		}
+		status = syscall.WaitStatus(t.status)
+	})
+	return status, err
+}
+
+func (t *tracee) follow1(blocked func(Blocked)) error {
+	if t.free {
+		return t.reap()
+	}
+	if err := t.leave(); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	t.blocked, t.follow, t.how = blocked, true, unix.PTRACE_CONT
+	t.resumeHeld()
+	if err := t.until(func(*thread, event) bool { return false }); !errors.Is(err, ErrEnded) {
+		return err
+	}
+	t.free = true
+	if err := t.release(); !errors.Is(err, ErrEnded) { // children that live on
+		return err
+	}
+	return nil
+}
+
+// reap waits for the process as its parent.
+func (t *tracee) reap() error {
+	for {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(t.pid, &status, unix.WALL, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case status.Exited() || status.Signaled():
+			t.end(status)
+			return nil
+		}
+	}
+}
+
+// signal may be called while the tracer's thread waits. The process's number
+// stays its own until it is waited for, which end notes.
+func (t *tracee) signal(s syscall.Signal) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return nil
+	}
+	return unix.Kill(t.pid, s)
+}
+
+func (t *tracee) close() error {
+	t.do(func() {
+		if t.pid != 0 && !t.ended {
+			_ = unix.Kill(t.pid, unix.SIGKILL)
+			if t.free {
+				_ = t.reap()
+			} else {
+				t.resumeHeld()
+				_ = t.until(func(*thread, event) bool { return false })
+			}
+		}
+		if t.image != nil {
+			_ = t.image.closer.Close()
+		}
+	})
+	close(t.jobs)
+	return nil
+}

@@ -1,0 +1,261 @@
+//go:build amd64 || arm64 || 386
+
+package tracee
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/callgate/callgate/internal/sys"
+	"github.com/callgate/callgate/kernel"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// thread is a thread that is traced.
+type thread struct {
+	tid, process int
+	stopped      bool        // it waits for the tracer
+	listen       bool        // it is stopped by a signal, and shall stay so
+	signal       unix.Signal // to deliver when it goes on
+	how          int         // the request with which it goes on; 0 is that of the tracee
+}
+
+// kind is what a stop of a thread is about.
+type kind uint8
+
+const (
+	gotNothing kind = iota // what the loop deals with itself
+	gotSignal              // a signal is about to be delivered
+	gotBreak               // it is at a breakpoint
+	gotStep                // it has executed one instruction
+	gotSyscall             // it is at the entry or the exit of a call
+	gotStop                // it was interrupted by the tracer
+	gotExec                // the process has executed another program
+)
+
+type event struct {
+	kind   kind
+	signal unix.Signal
+	addr   uint64 // of the breakpoint
+}
+
+// until lets what is traced go on, stop by stop, until stop says of a thread
+// that it shall stay held. The error is ErrEnded where the process ends first.
+func (t *tracee) until(stop func(*thread, event) bool) error {
+	for {
+		var status unix.WaitStatus
+		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil: // nothing is traced any more
+			t.end(status)
+			return ErrEnded
+		}
+		th := t.threads[tid]
+		switch {
+		case status.Exited() || status.Signaled():
+			delete(t.threads, tid)
+			delete(t.early, tid)
+			if tid == t.pid {
+				t.end(status)
+				return ErrEnded
+			}
+		case th == nil:
+			t.early[tid] = status
+		default:
+			th.stopped = true
+			if stop(th, t.understand(th, status)) {
+				return nil
+			}
+			t.resume(th)
+		}
+	}
+}
+
+func (t *tracee) end(status unix.WaitStatus) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ended {
+		t.ended, t.status = true, status
+	}
+}
+
+// resume lets a thread go on. That it is gone shows in the next wait.
+func (t *tracee) resume(th *thread) {
+	if !th.stopped {
+		return
+	}
+	how := t.how
+	switch {
+	case th.listen:
+		how = unix.PTRACE_LISTEN
+	case th.how != 0:
+		how = th.how
+	}
+	_, _ = sys.Ptrace(how, th.tid, 0, uintptr(th.signal))
+	th.stopped, th.listen, th.signal = false, false, 0
+}
+
+// understand finds out why a thread has stopped, and deals with what concerns
+// the tracing itself.
+func (t *tracee) understand(th *thread, status unix.WaitStatus) event {
+	signal := status.StopSignal()
+	if signal == unix.SIGTRAP|0x80 {
+		return event{kind: gotSyscall}
+	}
+	switch int(status >> 16) {
+	case 0:
+		return t.understandSignal(th, signal)
+	case unix.PTRACE_EVENT_STOP:
+		switch signal {
+		case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+			th.listen = true
+			return event{}
+		}
+		return event{kind: gotStop}
+	case unix.PTRACE_EVENT_CLONE, unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK:
+		t.adopt(th, int(status>>16))
+	case unix.PTRACE_EVENT_VFORK_DONE:
+		t.setBreaks(th.tid)
+	case unix.PTRACE_EVENT_EXIT:
+		t.exiting(th)
+	case unix.PTRACE_EVENT_EXEC:
+		t.executed(th)
+		if th.process == t.pid {
+			return event{kind: gotExec}
+		}
+	}
+	return event{}
+}
+
+// understandSignal tells the traps that tracing makes from signals.
+func (t *tracee) understandSignal(th *thread, signal unix.Signal) event {
+	if signal == unix.SIGTRAP {
+		// A trap of the processor has a positive code, one that was sent
+		// has not.
+		info, errno := sys.PtraceSiginfo(th.tid)
+		r, err := getRegisters(th.tid)
+		if errno == 0 && err == nil && info.Code > 0 {
+			at := r.pc() - breakpointLength
+			if t.were[at] && th.how != unix.PTRACE_SINGLESTEP {
+				r.setPC(at)
+				if r.set(th.tid) == nil && t.breaks[at] != nil {
+					return event{kind: gotBreak, addr: at}
+				}
+				return event{} // another thread was here first, and the code is back
+			}
+			if th.how == unix.PTRACE_SINGLESTEP {
+				return event{kind: gotStep}
+			}
+		}
+	}
+	th.signal = signal
+	return event{kind: gotSignal, signal: signal}
+}
+
+// adopt deals with a new thread, which is traced like its parent, or a new
+// process, which is followed or let go.
+func (t *tracee) adopt(parent *thread, how int) {
+	message, errno := sys.PtraceEventMsg(parent.tid)
+	if errno != 0 {
+		return // the parent was killed
+	}
+	tid := int(message)
+	status, seen := t.early[tid]
+	for !seen {
+		got, err := unix.Wait4(tid, &status, unix.WALL, nil)
+		if err != nil && err != unix.EINTR {
+			return
+		}
+		seen = got == tid
+	}
+	delete(t.early, tid)
+	if !status.Stopped() {
+		return // it was killed before it began
+	}
+	child := &thread{tid: tid, process: processOf(tid), stopped: true}
+	if child.process == parent.process || t.follow {
+		t.threads[tid] = child
+		t.resume(child)
+		return
+	}
+	// A child of fork has the breakpoints in its copy of the code; one of
+	// vfork shares them, and they are set again when it has left.
+	for addr, code := range t.breaks {
+		_ = write(tid, addr, code)
+	}
+	_, _ = sys.Ptrace(unix.PTRACE_DETACH, tid, 0, 0)
+	if how != unix.PTRACE_EVENT_VFORK {
+		t.setBreaks(parent.tid)
+	}
+}
+
+// executed forgets what exec ends: the other threads of the process, and the
+// breakpoints, which were in the memory that is gone.
+func (t *tracee) executed(th *thread) {
+	for tid, other := range t.threads {
+		if other.process == th.process && tid != th.tid {
+			delete(t.threads, tid)
+		}
+	}
+	if th.process == t.pid {
+		clear(t.breaks)
+		clear(t.were)
+		t.held = nil
+	}
+}
+
+// exiting reports a thread that seccomp ends. A signal that seccomp forces on
+// it is not shown to a tracer; but each thread stops once more when it ends,
+// and still has the registers of its call.
+func (t *tracee) exiting(th *thread) {
+	code, errno := sys.PtraceEventMsg(th.tid)
+	signal := unix.Signal(code & 0x7f)
+	if errno != 0 || t.blocked == nil || signal != unix.SIGKILL && signal != unix.SIGSYS {
+		return
+	}
+	s, err := kernel.ReadStatus(th.tid)
+	if err != nil || s.Mode == kernel.ModeDisabled || signal == unix.SIGKILL && s.Mode == kernel.ModeFilter {
+		return
+	}
+	data, ok := t.call(th)
+	if !ok || signal == unix.SIGKILL && strictAllows(data) {
+		return // somebody sent the signal
+	}
+	t.blocked(Blocked{Thread: th.tid, Data: data, Signal: signal, Memory: memory{th.tid}})
+}
+
+// call is the system call that a thread is in, if it is in one.
+func (t *tracee) call(th *thread) (seccomp.Data, bool) {
+	r, err := getRegisters(th.tid)
+	if err != nil {
+		return seccomp.Data{}, false
+	}
+	abi := t.image.abi
+	d := seccomp.Data{Arch: abi.Arch(), IP: r.pc()}
+	if info, errno := sys.PtraceSyscallInfo(th.tid); errno == 0 {
+		d.Arch = info.Arch
+		if other, ok := seccomp.ABIOf(info.Arch, 0); ok && supported(other) {
+			abi = other
+		}
+	}
+	d.NR, d.Args = r.call(abi)
+	return d, d.NR != ^uint32(0)
+}
+
+// strictCalls are the numbers of read, write, exit and sigreturn.
+var strictCalls = map[seccomp.ABI][4]uint32{
+	seccomp.X86_64:  {0, 1, 60, 15},
+	seccomp.X86:     {3, 4, 1, 119},
+	seccomp.AARCH64: {63, 64, 93, 139},
+}
+
+func strictAllows(d seccomp.Data) bool {
+	abi, _ := d.ABI()
+	for _, nr := range strictCalls[abi] {
+		if nr == d.NR {
+			return true
+		}
+	}
+	return false
+}

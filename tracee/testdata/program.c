@@ -1,0 +1,95 @@
+// What the tests hold: a program that knows nothing of tracing. It says where
+// it is, and what it finds out about itself.
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void say(const char *text) { (void)!write(1, text, strlen(text)); }
+
+// Writes the lines of /proc/self/status that begin so.
+static void status(const char *key) {
+	char line[200];
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, key, strlen(key)))
+			say(line);
+	if (f)
+		fclose(f);
+}
+
+__attribute__((noinline, visibility("default"))) void checkpoint(void) {
+	__asm__ volatile("" ::: "memory");
+	say("checkpoint\n");
+}
+
+__attribute__((constructor)) static void construct(void) {
+	if (getenv("CONSTRUCT"))
+		say(mkdir("/tmp", 0700) ? "constructor\n" : "made\n");
+}
+
+static void *thread(void *arg) {
+	(void)arg;
+	for (;;)
+		pause();
+}
+
+static void handler(int sig) { say(sig == SIGUSR1 ? "usr1\n" : "cont\n"); }
+
+int main(int argc, char **argv) {
+	say("main\n");
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "status")) {
+			status("Seccomp:");
+			status("NoNewPrivs:");
+		} else if (!strcmp(argv[i], "mkdir")) {
+			say(mkdir("/", 0700) && access("/", F_OK) == 0 ? "exists\n" : "?\n");
+		} else if (!strcmp(argv[i], "open")) {
+			int fd = open("/dev/null", O_RDONLY);
+			say(fd < 0 ? "open failed\n" : "opened\n");
+		} else if (!strcmp(argv[i], "checkpoint")) {
+			checkpoint();
+		} else if (!strcmp(argv[i], "fork")) {
+			pid_t pid = fork();
+			if (pid == 0) {
+				checkpoint();
+				_exit(3);
+			}
+			int ws;
+			waitpid(pid, &ws, 0);
+			say(WIFEXITED(ws) && WEXITSTATUS(ws) == 3 ? "child 3\n" : "child died\n");
+		} else if (!strcmp(argv[i], "vfork")) {
+			int ws = system("exit 4");
+			say(WIFEXITED(ws) && WEXITSTATUS(ws) == 4 ? "child 4\n" : "child died\n");
+		} else if (!strcmp(argv[i], "thread")) {
+			pthread_t t;
+			pthread_create(&t, NULL, thread, NULL);
+		} else if (!strcmp(argv[i], "exec")) {
+			execv(argv[i + 1], argv + i + 1);
+			return 9;
+		} else if (!strcmp(argv[i], "signal")) {
+			signal(SIGUSR1, handler);
+			raise(SIGUSR1);
+		} else if (!strcmp(argv[i], "stop")) {
+			signal(SIGCONT, handler);
+			raise(SIGSTOP);
+			say("continued\n");
+		} else if (!strcmp(argv[i], "kill")) {
+			raise(SIGKILL);
+		} else if (!strcmp(argv[i], "trap")) {
+			raise(SIGTRAP);
+		} else if (!strcmp(argv[i], "abort")) {
+			abort();
+		} else if (!strcmp(argv[i], "write")) {
+			say("written\n");
+		} else if (!strcmp(argv[i], "exit")) {
+			_exit(7);
+		}
+	}
+	return 5;
+}

@@ -1,0 +1,157 @@
+package tracee
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/kernel"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// Errors of a program that does not get to the point.
+var (
+	// ErrEnded says that the program ended first. The process is gone;
+	// [Tracee.Wait] tells how it ended.
+	ErrEnded = errors.New("the program ended before the point was reached")
+	// ErrExec says that the program became another by exec first, which has
+	// not the function that was awaited.
+	ErrExec = errors.New("the program became another by exec before the point was reached")
+	// ErrNoSymbol says that neither the program nor a library that it starts
+	// with has the function.
+	ErrNoSymbol = errors.New("no such function in the program or its libraries")
+	// ErrThreads says that the program has several threads, where what was
+	// asked for holds only one.
+	ErrThreads = errors.New("the program has several threads")
+)
+
+// Command is what to start.
+type Command struct {
+	Path string              // the file; it is not looked up
+	Args []string            // with the name of the command first
+	Env  []string            // as "NAME=value"
+	Dir  string              // the working directory; "" is the caller's
+	FDs  []uintptr           // the descriptors 0, 1, 2 and so on of the program
+	User *syscall.Credential // the user to run as; nil is the caller's
+}
+
+// Options say how a program is held. The zero value lets it live on when the
+// tracer dies.
+type Options struct {
+	// ExitKill has the kernel kill the program when the tracer ends without
+	// having let it go.
+	ExitKill bool
+}
+
+// A Point is a place in the run of a program. The zero value is the entry
+// point of its file, to which the kernel or the dynamic loader jumps.
+type Point struct {
+	// Symbol is the function that is about to be entered. "main" is the main
+	// function, whatever it is called: main.main of a Go program, and in a
+	// stripped program what its start code hands to the C library as main.
+	Symbol string
+	// After is how many calls of the number NR have returned since main was
+	// reached; it is 0 where Symbol counts. A call that a signal interrupts
+	// and that is started anew counts once.
+	After int
+	// NR is in the number space of the program's ABI.
+	NR uint32
+}
+
+// Reached says where a program is held.
+type Reached struct {
+	// Name is the function, or "" for the entry point.
+	Name string
+	// Address is where the program is to go on.
+	Address uint64
+	// Substitute is why the point is not the one that was asked for; ""
+	// where it is. A stripped program that never calls a C library's start
+	// function is held before its first system call instead.
+	Substitute string
+	// Threads is how many threads the program has there.
+	Threads int
+}
+
+// Blocked is a call for which seccomp ended a thread.
+type Blocked struct {
+	// Thread is the id of the thread.
+	Thread int
+	// Data is the call.
+	Data seccomp.Data
+	// Signal is SIGKILL in strict mode, SIGSYS by a filter.
+	Signal syscall.Signal
+	// Memory is that of the thread. It can be read only until the function
+	// that was given the Blocked returns.
+	Memory io.ReaderAt
+}
+
+// Tracee is a program that is held, or let go and waited for. Its methods may
+// be called from any goroutine, one at a time; only [Tracee.Signal] may be
+// called while another runs.
+type Tracee struct{ t *tracee }
+
+// Start starts a command and holds it before its first instruction. The error
+// is that of exec where the command cannot be executed: it matches
+// [os.ErrNotExist] where there is no such file and [os.ErrPermission] where
+// there is no permission, and syscall.ENOEXEC where it is no program. A script
+// is held as its interpreter.
+func Start(c Command, o Options) (*Tracee, error) {
+	t, err := start(c, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Tracee{t}, nil
+}
+
+// PID is the process.
+func (t *Tracee) PID() int { return t.t.pid }
+
+// ABI is the one through which the program that is being executed makes its
+// calls.
+func (t *Tracee) ABI() seccomp.ABI { return t.t.abi() }
+
+// RunTo lets the program run until it is at the point. Signals are delivered,
+// and a stop signal stops it until it is told to continue. The error is
+// [ErrEnded], [ErrExec] or [ErrNoSymbol], as errors.Is tells, or one of
+// ptrace's. The program is held after any error but ErrEnded.
+func (t *Tracee) RunTo(p Point) (Reached, error) {
+	if p.After < 0 {
+		return Reached{}, fmt.Errorf("count %d of calls: want 1 or more", p.After)
+	}
+	return t.t.runTo(p)
+}
+
+// Syscall makes a system call in the program and returns its result, which is
+// negative for an errno. The number is of the program's ABI. The program must
+// have been held by [Tracee.RunTo].
+func (t *Tracee) Syscall(nr uint32, args ...uint64) (int64, error) { return t.t.syscall(nr, args) }
+
+// Install installs a filter from within the program, on all its threads with
+// [kernel.TSync] and on the first otherwise; with several threads and without
+// TSync it is an error that matches [ErrThreads]. NewListener is not possible
+// here. Other errors are those of [kernel.Install].
+func (t *Tracee) Install(p bpf.Program, o kernel.InstallOptions) error { return t.t.install(p, o) }
+
+// Strict puts the program into strict mode. The error matches [ErrThreads]
+// where it has several threads, since strict mode holds one.
+func (t *Tracee) Strict() error { return t.t.strict() }
+
+// Memory is that of the program.
+func (t *Tracee) Memory() io.ReaderAt { return memory{t.t.pid} }
+
+// Detach lets the program go. [Tracee.Wait] still waits for its end.
+func (t *Tracee) Detach() error { return t.t.detach() }
+
+// Wait lets the program run to its end and returns how it ended. Where the
+// program was not let go, blocked (if it is not nil) is called for each
+// thread that seccomp ends, before it is gone; children are followed too.
+func (t *Tracee) Wait(blocked func(Blocked)) (syscall.WaitStatus, error) { return t.t.wait(blocked) }
+
+// Signal sends a signal to the process, unless that has ended.
+func (t *Tracee) Signal(s syscall.Signal) error { return t.t.signal(s) }
+
+// Close kills the program if it has not ended, and frees what the Tracee
+// holds. It must be called at last.
+func (t *Tracee) Close() error { return t.t.close() }
