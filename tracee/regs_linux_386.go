@@ -20,14 +20,15 @@ func supported(abi seccomp.ABI) bool { return abi == seccomp.X86 }
 func callInstruction(seccomp.ABI) (code []byte, align int) { return []byte{0xcd, 0x80}, 1 }
 
 // registers are the general registers of a thread.
-type registers struct{ raw unix.PtraceRegs }
+type registers struct{ raw unix.PtraceRegs386 }
 
 func getRegisters(tid int) (registers, error) {
 	var r registers
-	return r, unix.PtraceGetRegs(tid, &r.raw)
+	err := unix.PtraceGetRegs386(tid, &r.raw)
+	return r, err
 }
 
-func (r registers) set(tid int) error { return unix.PtraceSetRegs(tid, &r.raw) }
+func (r registers) set(tid int) error { return unix.PtraceSetRegs386(tid, &r.raw) }
 
 func (r registers) pc() uint64 { return uint64(uint32(r.raw.Eip)) }
 

@@ -25,15 +25,17 @@ func callInstruction(abi seccomp.ABI) (code []byte, align int) {
 }
 
 // registers are the general registers of a thread, in the layout of 64 bits
-// for a thread of 32 bits too.
-type registers struct{ raw unix.PtraceRegs }
+// for a thread of 32 bits too: that is what PTRACE_GETREGS gives, and not
+// PTRACE_GETREGSET.
+type registers struct{ raw unix.PtraceRegsAmd64 }
 
 func getRegisters(tid int) (registers, error) {
 	var r registers
-	return r, unix.PtraceGetRegs(tid, &r.raw)
+	err := unix.PtraceGetRegsAmd64(tid, &r.raw)
+	return r, err
 }
 
-func (r registers) set(tid int) error { return unix.PtraceSetRegs(tid, &r.raw) }
+func (r registers) set(tid int) error { return unix.PtraceSetRegsAmd64(tid, &r.raw) }
 
 func (r registers) pc() uint64 { return r.raw.Rip }
 

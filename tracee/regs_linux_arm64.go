@@ -28,7 +28,8 @@ const prStatus = 1
 
 func getRegisters(tid int) (registers, error) {
 	var r registers
-	return r, unix.PtraceGetRegSetArm64(tid, prStatus, &r.raw)
+	err := unix.PtraceGetRegSetArm64(tid, prStatus, &r.raw)
+	return r, err
 }
 
 func (r registers) set(tid int) error { return unix.PtraceSetRegSetArm64(tid, prStatus, &r.raw) }
