@@ -94,7 +94,7 @@ func (d *differ) architectures(root Node) {
 	s := d.s
 	rest := root
 	for _, arch := range architectures(seccomp.ABIs()) {
-		d.numbers(arch, false, s.restrict(root, WordArch, arch))
+		d.numbers(arch, false, s.Fix(root, WordArch, arch))
 		rest = s.IfThenElse(s.Equal(WordArch, arch), True, rest)
 	}
 	spans, ok := s.spans(rest, fieldArch, 0, maxRanges)
@@ -114,9 +114,9 @@ func (d *differ) architectures(root Node) {
 	}
 }
 
-// restrict is n for calls in which word w is v. n must not test words before
+// Fix is n for calls in which word w is v. n must not test words before
 // w.
-func (s *Space) restrict(n Node, w Word, v uint32) Node {
+func (s *Space) Fix(n Node, w Word, v uint32) Node {
 	for {
 		t := s.nodes[n]
 		if t.level >= fieldWord(w).end() {

@@ -62,6 +62,54 @@ func (s *Space) spans(n Node, f field, skip uint, limit int) (out []span, ok boo
 	return out, true
 }
 
+// Question is whether a word has, in the places of Bits, the bits of Value:
+// word & Bits == Value. Yes and No are the diagrams for the two answers. No
+// tests only words behind it; Yes may test more bits of the same word, all
+// below those of Bits.
+type Question struct {
+	Bits, Value uint32
+	Yes, No     Node
+}
+
+// Mask is the longest question about the word that n tests first with which n
+// can start: as many bits as all have one answer where one of them is wrong.
+// Where there is no such answer, it asks about one bit, and No tests the same
+// word. n must test something.
+func (s *Space) Mask(n Node) Question {
+	t := s.nodes[n]
+	f := fieldWord(Word(t.level / 32))
+	best := Question{Bits: 1 << (f.end() - 1 - t.level), Yes: t.lo, No: t.hi}
+	for _, no := range []Node{t.lo, t.hi} {
+		if s.nodes[no].level < f.end() {
+			continue
+		}
+		q := Question{No: no, Yes: n}
+		for s.nodes[q.Yes].level < f.end() && s.extend(&q, f) {
+		}
+		if q.Bits&(q.Bits-1) != 0 || best.Bits == 0 {
+			best = q
+		}
+	}
+	return best
+}
+
+// extend adds the bit that q.Yes tests where a wrong one leads to q.No.
+func (s *Space) extend(q *Question, f field) bool {
+	t := s.nodes[q.Yes]
+	bit := uint32(1) << (f.end() - 1 - t.level)
+	switch q.No {
+	case t.lo:
+		q.Value |= bit
+		q.Yes = t.hi
+	case t.hi:
+		q.Yes = t.lo
+	default:
+		return false
+	}
+	q.Bits |= bit
+	return true
+}
+
 // maskTest recognises a diagram that asks one question of field f: whether
 // the bits in mask are those of value; yes and no are the two answers. ok is
 // false where it asks more.

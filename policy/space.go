@@ -104,6 +104,16 @@ func (s *Space) Test(n Node) (w Word, bit uint, clear, set Node) {
 	return Word(t.level / 32), uint(31 - t.level%32), t.lo, t.hi
 }
 
+// Before reports whether a tests something that stands before all that b
+// tests.
+func (s *Space) Before(a, b Node) bool { return s.nodes[a].level < s.nodes[b].level }
+
+// Cofactors are the diagrams of n for the calls in which bit b of word w is
+// clear and for those in which it is set, where n tests nothing before it.
+func (s *Space) Cofactors(n Node, w Word, b uint) (clear, set Node) {
+	return s.branches(n, levelOf(w, b))
+}
+
 // Terminal reports whether n tests nothing.
 func (s *Space) Terminal(n Node) bool { return s.nodes[n].level == terminalLevel }
 
