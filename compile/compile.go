@@ -1,0 +1,85 @@
+package compile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/lift"
+	"github.com/callgate/callgate/policy"
+)
+
+// Options say what to compile for. The zero value is right for a policy made
+// from rules.
+type Options struct {
+	// ByteOrder is that of the machine that will run the program. Where it
+	// is nil it follows from the ABIs of the policy's rules; a policy that
+	// was not made from rules is compiled for a little-endian machine.
+	ByteOrder binary.ByteOrder
+}
+
+// ErrWrong is matched by errors that say that a program turned out not to be
+// the policy: a mistake in this package.
+var ErrWrong = errors.New("compiled program is not the policy")
+
+// Compile returns a program that gives every call the action that p gives it.
+// The program verifies, and lifting it gives p again. The errors are a
+// [*TooLongError] where it does not fit into [bpf.MaxInstructions], an error
+// where the rules list ABIs of both byte orders, and those of package lift.
+func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
+	order, err := o.order(p)
+	if err != nil {
+		return nil, err
+	}
+	g := newGraph(p.Space(), order, bpf.MaxInstructions)
+	root := g.node(p.Root())
+	program, fits := g.emit(root)
+	if !fits {
+		return nil, tooLong(p, order)
+	}
+	if err := prove(program, p, order); err != nil {
+		return nil, err
+	}
+	return program, nil
+}
+
+func (o Options) order(p *policy.Policy) (binary.ByteOrder, error) {
+	if o.ByteOrder != nil {
+		return o.ByteOrder, nil
+	}
+	rules, ok := p.Rules()
+	if !ok || len(rules.ABIs) == 0 {
+		return binary.LittleEndian, nil
+	}
+	first := rules.ABIs[0]
+	for _, abi := range rules.ABIs[1:] {
+		if abi.ByteOrder() != first.ByteOrder() {
+			return nil, fmt.Errorf("compile: %v and %v have different byte orders, and a program runs on machines of one: list the ABIs of one machine, or say for which to compile", first, abi)
+		}
+	}
+	return first.ByteOrder(), nil
+}
+
+// prove lifts the program in a space of its own and compares.
+func prove(program bpf.Program, p *policy.Policy, order binary.ByteOrder) error {
+	s := policy.NewSpace(0)
+	want, err := p.In(s)
+	if err != nil {
+		return err
+	}
+	n, err := lift.Into(s, program, order)
+	if err != nil {
+		return fmt.Errorf("compile: %w: %w", ErrWrong, err)
+	}
+	got := s.FromNode(n)
+	if got.Root() == want.Root() {
+		return nil
+	}
+	differences, err := policy.Diff(want, got)
+	if err != nil || len(differences) == 0 {
+		return fmt.Errorf("compile: %w", ErrWrong)
+	}
+	d := differences[0]
+	return fmt.Errorf("compile: %w: to %+v it answers %v, the policy %v", ErrWrong, d.Call, d.B, d.A)
+}

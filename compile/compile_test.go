@@ -1,0 +1,241 @@
+package compile_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/compile"
+	"github.com/callgate/callgate/internal/arbitrary"
+	"github.com/callgate/callgate/lift"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// Random rules, compiled, run and lifted: the program answers as the rules
+// do, one by one, and lifts to the same diagram.
+func TestRandomPolicies(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 200
+	}
+	for seed := range uint64(n) {
+		rules := arbitrary.Rules(arbitrary.New(seed), 10)
+		p, err := policy.Build(rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := compile.Compile(p, compile.Options{})
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		order := rules.ABIs[0].ByteOrder()
+		filter, err := bpf.Load(program, order)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		lifted, err := lift.Program(program, order)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if same, err := policy.Equal(p, lifted); !same {
+			t.Fatalf("seed %d: the lifted program is not the policy (%v)", seed, err)
+		}
+		r := arbitrary.New(seed ^ 1<<40)
+		for range 50 {
+			d := arbitrary.Call(r, rules)
+			want, err := p.Decide(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := filter.Run(d); got != want.Action {
+				t.Fatalf("seed %d: %+v: program %v, rules %v", seed, d, got, want.Action)
+			}
+		}
+	}
+}
+
+// Any program lifts to a policy that compiles, whatever it asks about.
+func TestRandomPrograms(t *testing.T) {
+	compiled := 0
+	for seed := range uint64(300) {
+		s := policy.NewSpace(1 << 15)
+		n, err := lift.Into(s, arbitrary.Program(arbitrary.New(seed), 12), binary.LittleEndian)
+		if err != nil {
+			continue
+		}
+		_, err = compile.Compile(s.FromNode(n), compile.Options{})
+		var tooLong *compile.TooLongError
+		if err != nil && !errors.As(err, &tooLong) {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if err == nil {
+			compiled++
+		}
+	}
+	if compiled < 200 {
+		t.Errorf("only %d of 300 compiled", compiled)
+	}
+}
+
+// The same policy gives the same program, also when it is made anew.
+func TestReproducible(t *testing.T) {
+	for seed := range uint64(50) {
+		var first bpf.Program
+		for range 4 {
+			p, err := policy.Build(arbitrary.Rules(arbitrary.New(seed), 20))
+			if err != nil {
+				t.Fatal(err)
+			}
+			program, err := compile.Compile(p, compile.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = program
+			}
+			if !slices.Equal(first, program) {
+				t.Fatalf("seed %d: two programs for one policy", seed)
+			}
+		}
+	}
+}
+
+// What is emitted is what the kernel's constant-action emulation understands
+// (kernel/seccomp.c, seccomp_is_const_allow).
+func TestOpcodes(t *testing.T) {
+	known := []uint16{
+		bpf.LoadAbs, bpf.And, bpf.JumpAlways, bpf.JumpEQ, bpf.JumpGE, bpf.JumpGT, bpf.JumpSet, bpf.Return,
+	}
+	for seed := range uint64(200) {
+		p, err := policy.Build(arbitrary.Rules(arbitrary.New(seed), 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := compile.Compile(p, compile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pc, i := range program {
+			if !slices.Contains(known, i.Code) {
+				t.Fatalf("seed %d: instruction %d (%v) is not understood", seed, pc, i)
+			}
+		}
+	}
+}
+
+// conditions is a policy with n values of one argument, without a pattern
+// that would make the diagram small.
+func conditions(n int) *policy.Builder {
+	b := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64)
+	r := arbitrary.New(1)
+	for range n {
+		b.Rule(seccomp.Allow, "write", policy.Arg(0).EQ(uint64(r.Uint32())))
+	}
+	return b
+}
+
+// Programs far beyond the reach of a conditional jump are laid out right up
+// to the kernel's limit.
+func TestSize(t *testing.T) {
+	last := 0
+	for _, n := range []int{10, 300, 1000, 1900} {
+		p, err := conditions(n).Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := compile.Compile(p, compile.Options{})
+		if err != nil {
+			t.Fatalf("%d values: %v", n, err)
+		}
+		if len(program) <= last || len(program) > bpf.MaxInstructions {
+			t.Errorf("%d values: %d instructions after %d", n, len(program), last)
+		}
+		last = len(program)
+		t.Logf("%d values: %d instructions", n, len(program))
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	b := conditions(5000)
+	b.Add(policy.Rule{Syscall: "read", Action: seccomp.Log, When: []policy.Condition{policy.Arg(2).LT(5)}})
+	p, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = compile.Compile(p, compile.Options{})
+	var tooLong *compile.TooLongError
+	if !errors.As(err, &tooLong) {
+		t.Fatalf("error %v, want a TooLongError", err)
+	}
+	first := tooLong.Costs[0]
+	if name, _ := syscalls.Name(first.ABI, first.Number); name != "write" || len(first.Rules) != 5000 {
+		t.Errorf("most for %v with %d rules, want write with 5000", name, len(first.Rules))
+	}
+	if !strings.Contains(err.Error(), "x86_64 write") || tooLong.Instructions < bpf.MaxInstructions {
+		t.Errorf("error says %v", err)
+	}
+}
+
+func TestByteOrder(t *testing.T) {
+	p, err := policy.New(seccomp.Allow, seccomp.X86_64, seccomp.S390X).Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := compile.Compile(p, compile.Options{}); err == nil || !strings.Contains(err.Error(), "byte orders") {
+		t.Errorf("error %v, want one about byte orders", err)
+	}
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		if _, err := compile.Compile(p, compile.Options{ByteOrder: order}); err != nil {
+			t.Errorf("%v: %v", order, err)
+		}
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	builder := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64, seccomp.X86)
+	for i, name := range syscalls.Names() {
+		if i%4 != 0 {
+			builder.Allow(name)
+		}
+	}
+	builder.Rule(seccomp.Allow, "socket", policy.Arg(0).LT(40))
+	p, err := builder.Build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var program bpf.Program
+	for b.Loop() {
+		if program, err = compile.Compile(p, compile.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(program)), "insns")
+}
+
+func ExampleCompile() {
+	p, err := policy.New(seccomp.KillProcess, seccomp.X86_64).
+		Allow("exit_group", "getpid", "brk").
+		Rule(seccomp.Allow, "write", policy.Arg(0).EQ(1), policy.Arg(2).LE(512)).
+		Deny(seccomp.EBADF, "read").
+		Build()
+	if err != nil {
+		panic(err)
+	}
+	program, err := compile.Compile(p, compile.Options{})
+	if err != nil {
+		panic(err)
+	}
+	call := seccomp.Data{Arch: seccomp.X86_64.Arch(), NR: 1, Args: [6]uint64{1, 0, 513}}
+	verdict, err := program.Run(binary.LittleEndian, call)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(len(program), "instructions; 513 bytes to fd 1:", verdict)
+	// Output: 24 instructions; 513 bytes to fd 1: KILL_PROCESS
+}

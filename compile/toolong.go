@@ -1,0 +1,118 @@
+package compile
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// TooLongError says that a policy does not fit into a filter, and what takes
+// most of the room.
+type TooLongError struct {
+	// Instructions is how many the policy takes, without those that only
+	// bridge long jumps: more than [bpf.MaxInstructions], or a little less.
+	// AtLeast is set where counting stopped there.
+	Instructions int
+	AtLeast      bool
+	// Costs are the calls whose arguments take the most instructions, the
+	// most expensive first, at most 5.
+	Costs []Cost
+}
+
+// Cost is what one call takes.
+type Cost struct {
+	ABI          seccomp.ABI
+	Number       uint32
+	Instructions int
+	// Rules are the policy's rules about the call.
+	Rules []policy.Rule
+}
+
+// maxCosts is how many calls a [TooLongError] names.
+const maxCosts = 5
+
+func (e *TooLongError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "compile: the policy takes %s%d instructions, a filter has room for %d",
+		map[bool]string{true: "more than "}[e.AtLeast], e.Instructions, bpf.MaxInstructions)
+	for i, c := range e.Costs {
+		b.WriteString(map[bool]string{true: "; most for ", false: ", "}[i == 0])
+		b.WriteString(c.String())
+	}
+	return b.String()
+}
+
+// String is c as in "x86_64 socket 1200 (40 rules from web.json:12:4)".
+func (c Cost) String() string {
+	name, ok := syscalls.Name(c.ABI, c.Number)
+	if !ok {
+		name = fmt.Sprint(c.Number)
+	}
+	s := fmt.Sprintf("%v %s %d", c.ABI, name, c.Instructions)
+	if len(c.Rules) == 0 {
+		return s
+	}
+	s += fmt.Sprintf(" (%d rules", len(c.Rules))
+	if at := c.Rules[0].Origin.String(); at != "" {
+		s += " from " + at
+	}
+	return s + ")"
+}
+
+// countLimit bounds the instructions that are counted to say how much too
+// long a policy is.
+const countLimit = 16 * bpf.MaxInstructions
+
+// tooLong finds what takes most of the room.
+func tooLong(p *policy.Policy, order binary.ByteOrder) error {
+	g := newGraph(p.Space(), order, countLimit)
+	e := &TooLongError{Instructions: g.count(g.node(p.Root()), map[id]bool{}), AtLeast: g.full()}
+	rules, _ := p.Rules()
+	for _, abi := range seccomp.ABIs() {
+		numbers := g.s.Fix(p.Root(), policy.WordArch, abi.Arch())
+		regions, _ := g.s.Regions(numbers, policy.WordNR, bpf.MaxInstructions)
+		for _, r := range regions {
+			if owner, known := seccomp.ABIOf(abi.Arch(), r.Low); !known || owner != abi || g.s.Terminal(r.Then) {
+				continue
+			}
+			alone := newGraph(p.Space(), order, countLimit)
+			cost := alone.count(alone.node(r.Then), map[id]bool{})
+			e.Costs = append(e.Costs, Cost{ABI: abi, Number: r.Low, Instructions: cost, Rules: about(rules, abi, r.Low)})
+		}
+	}
+	slices.SortStableFunc(e.Costs, func(a, b Cost) int { return cmp.Compare(b.Instructions, a.Instructions) })
+	e.Costs = e.Costs[:min(len(e.Costs), maxCosts)]
+	return e
+}
+
+// count is the number of instructions that n leads to, each once.
+func (g *graph) count(n id, seen map[id]bool) int {
+	if n == 0 || seen[n] {
+		return 0
+	}
+	seen[n] = true
+	i := g.all[n]
+	return 1 + g.count(i.yes, seen) + g.count(i.no, seen)
+}
+
+// about are the rules for a number of abi.
+func about(rules policy.Rules, abi seccomp.ABI, nr uint32) []policy.Rule {
+	var out []policy.Rule
+	for _, r := range rules.Rules {
+		n, ok := syscalls.Number(abi, r.Syscall)
+		if r.Syscall == "" {
+			n, ok = r.Number, true
+		}
+		if ok && n == nr && (len(r.ABIs) == 0 || slices.Contains(r.ABIs, abi)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
