@@ -84,7 +84,7 @@ func (d *deriver) list(root Node) error {
 	d.unlisted = action
 	other := root
 	for _, arch := range architectures(seccomp.ABIs()) {
-		n := s.restrict(root, WordArch, arch)
+		n := s.Fix(root, WordArch, arch)
 		other = s.IfThenElse(s.Equal(WordArch, arch), rest, other)
 		for _, abi := range abisOf(arch) {
 			inside := s.IfThenElse(s.numbersOf(abi), n, True)

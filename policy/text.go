@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,7 +76,7 @@ func (t *textWriter) policy(root Node) string {
 	var sections []section
 	other := root
 	for _, arch := range architectures(seccomp.ABIs()) {
-		n := t.s.restrict(root, WordArch, arch)
+		n := t.s.Fix(root, WordArch, arch)
 		other = t.s.IfThenElse(t.s.Equal(WordArch, arch), rest, other)
 		for _, abi := range abisOf(arch) {
 			if sec, ok := t.section(abi, n, rest); ok {
@@ -294,38 +295,42 @@ func (t *textWriter) countDecision(d decision) {
 }
 
 // define writes the decisions that are used more than once, each before its
-// use: a diagram stands after all that it leads to, by level and then number.
+// use: those that test the last bits first. Among those of one bit the text
+// decides, not the node number, so that equal policies are written alike.
 func (t *textWriter) define() {
-	var shared []Node
+	shared := map[uint16][]Node{}
 	for n, uses := range t.uses {
 		if uses > 1 {
-			shared = append(shared, n)
+			level := t.s.nodes[n].level
+			shared[level] = append(shared[level], n)
 		}
 	}
-	slices.SortFunc(shared, func(a, b Node) int {
-		if c := int(t.s.nodes[b].level) - int(t.s.nodes[a].level); c != 0 {
-			return c
+	for _, level := range slices.Backward(slices.Sorted(maps.Keys(shared))) {
+		shapes := map[Node]string{}
+		for _, n := range shared[level] {
+			shapes[n] = t.shape(n)
 		}
-		return slices.Compare(t.shape(a), t.shape(b))
-	})
-	for i, n := range shared {
-		name := fmt.Sprintf("@%d", i+1)
-		t.b.WriteString(name + " {\n")
-		t.questions(t.decide(n), "\t")
-		t.b.WriteString("}\n\n")
-		t.names[n] = name
+		slices.SortFunc(shared[level], func(a, b Node) int { return strings.Compare(shapes[a], shapes[b]) })
+		for _, n := range shared[level] {
+			name := fmt.Sprintf("@%d", len(t.names)+1)
+			t.b.WriteString(name + " {\n")
+			t.questions(t.decide(n), "\t")
+			t.b.WriteString("}\n\n")
+			t.names[n] = name
+		}
 	}
 }
 
-// shape orders diagrams of one level independently of their node numbers:
-// by their smallest paths. Equal policies are so written alike.
-func (t *textWriter) shape(n Node) []string {
-	var out []string
+// shape is a decision on one line. What it leads to and is shared has a name
+// by then, so that the line is as long as the part of the diagram that is
+// written here.
+func (t *textWriter) shape(n Node) string {
+	var b strings.Builder
 	d := t.decide(n)
 	for _, q := range d.ask {
-		out = append(out, q.text, t.answer(q.then))
+		b.WriteString(q.text + ":" + t.answer(q.then) + ";")
 	}
-	return append(out, t.answer(d.rest))
+	return b.String() + t.answer(d.rest)
 }
 
 // answer is what an action or a named decision is written as; other decisions
@@ -337,7 +342,7 @@ func (t *textWriter) answer(n Node) string {
 	if name, ok := t.names[n]; ok {
 		return name
 	}
-	return "{" + strings.Join(t.shape(n), ";") + "}"
+	return "{" + t.shape(n) + "}"
 }
 
 func (t *textWriter) writeSection(sec section) {
