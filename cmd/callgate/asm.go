@@ -11,8 +11,9 @@ func newAsm(t *terminal) *cobra.Command {
 	var arch archFlag
 	var output string
 	cmd := &cobra.Command{
-		Use:   "asm FILE",
-		Short: "Make a raw filter of text",
+		Use:     "asm FILE",
+		GroupID: groupFilter,
+		Short:   "Make a raw filter of text",
 		Long: `Make a raw filter of the text that "callgate disasm" prints: an array of struct
 sock_filter in the byte order of the ABI of --arch. FILE is "-" for standard
 input. Any program is assembled, also one that the kernel would refuse, with a

@@ -20,8 +20,9 @@ func newCompile(t *terminal) *cobra.Command {
 	var env envFlags
 	var emit, output string
 	cmd := &cobra.Command{
-		Use:   "compile POLICY",
-		Short: "Make the filter that is exactly a policy",
+		Use:     "compile POLICY",
+		GroupID: groupFilter,
+		Short:   "Make the filter that is exactly a policy",
 		Long: `Make the filter that is exactly a policy: it is turned back into a policy and
 compared before it is written.
 

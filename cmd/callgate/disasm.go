@@ -14,8 +14,9 @@ func newDisasm(t *terminal) *cobra.Command {
 	var arch archFlag
 	var raw bool
 	cmd := &cobra.Command{
-		Use:   "disasm FILE",
-		Short: "Print a raw filter as text",
+		Use:     "disasm FILE",
+		GroupID: groupFilter,
+		Short:   "Print a raw filter as text",
 		Long: `Print a raw filter, an array of struct sock_filter in the byte order of the ABI
 of --arch, as text that "callgate asm" reads back to the same bytes. FILE is
 "-" for standard input. A filter that the kernel would refuse is printed too,

@@ -16,8 +16,9 @@ import (
 func newDoctor(t *terminal) *cobra.Command {
 	var format outputFormat
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Say what this machine supports, and what each command needs",
+		Use:     "doctor",
+		GroupID: groupFacts,
+		Short:   "Say what this machine supports, and what each command needs",
 		Long: `Say what the running kernel supports of seccomp, which Linux security modules
 it has, and which commands of callgate work here and now, for this user. The
 exit status is 1 where one does not.`,

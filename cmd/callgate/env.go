@@ -30,8 +30,8 @@ func (e *envFlags) register(cmd *cobra.Command) {
 	}
 	choose(cmd, &e.engine, "engine", "the engine that reads the profile", words...)
 	flags := cmd.Flags()
-	flags.StringSliceVar(&e.capAdd, "cap-add", nil, "`CAP`abilities that the container has in addition, as in docker run")
-	flags.StringSliceVar(&e.capDrop, "cap-drop", nil, "`CAP`abilities that the container does not have, as in docker run")
+	flags.StringSliceVar(&e.capAdd, "cap-add", nil, "a capability `CAP` that the container has in addition, as in docker run")
+	flags.StringSliceVar(&e.capDrop, "cap-drop", nil, "a capability `CAP` that the container does not have, as in docker run")
 	flags.StringVar(&e.kernel, "kernel", "", "the kernel `VERSION`, as in 5.15 (default: the running one)")
 }
 

@@ -7,8 +7,9 @@ import (
 func newEval(t *terminal) *cobra.Command {
 	var env envFlags
 	cmd := &cobra.Command{
-		Use:   "eval POLICY",
-		Short: "Give a policy's verdicts on many calls, as JSON lines",
+		Use:     "eval POLICY",
+		GroupID: groupPolicy,
+		Short:   "Give a policy's verdicts on many calls, as JSON lines",
 		Long: `Give a policy's verdicts on many calls. Each line of standard input is a call:
 
   {"arch":"x86_64","syscall":"socket","args":[40,1,0]}

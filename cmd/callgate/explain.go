@@ -18,13 +18,14 @@ func newExplain(t *terminal) *cobra.Command {
 	var through archFlag
 	var format outputFormat
 	cmd := &cobra.Command{
-		Use:   "explain POLICY [CALL [ARG...]]",
-		Short: "Say what happens to a call, or to every call, and which line decides",
+		Use:     "explain POLICY [CALL [ARG...]]",
+		GroupID: groupPolicy,
+		Short:   "Say what happens to a call, or to every call, and which line decides",
 		Long: `Say what happens to a call, or to every call of an ABI, and which line of the
-file decides. A call is its name or number and its arguments, by
-name or number; "_" stands for one that is not known, and so does one that is
-left out. An argument that the kernel reads as an int has the upper half of its
-register zero, as compilers leave it. Negative numbers go behind "--".
+file decides. A call is its name or number and its arguments, by name or number;
+"_" stands for one that is not known, and so does one that is left out. An
+argument that the kernel reads as an int has the upper half of its register
+zero, as compilers leave it. Negative numbers go behind "--".
 
 For one call the exit status is 0 where it is allowed whatever is not known,
 and 1 otherwise.`,

@@ -16,8 +16,9 @@ func newLift(t *terminal) *cobra.Command {
 	var env envFlags
 	var emit, output string
 	cmd := &cobra.Command{
-		Use:   "lift FILE",
-		Short: "Turn a filter back into a readable policy, or into a profile",
+		Use:     "lift FILE",
+		GroupID: groupFilter,
+		Short:   "Turn a filter back into a readable policy, or into a profile",
 		Long: `Turn a filter back into what it means: exactly, whatever made it. FILE is a raw
 filter or the text of one, "-" for standard input; a profile is taken, too, and
 shown as the policy that it is.

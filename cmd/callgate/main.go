@@ -32,10 +32,9 @@ func run(args []string, t *terminal) int {
 
 func newRoot(t *terminal) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "callgate VERB [flags] ARGS",
-		Short: "The seccomp workbench for containers",
-		Long: `Callgate says what a seccomp profile means, proves that the filter it compiles
-is that meaning and nothing else, and runs a command under it.`,
+		Use:           "callgate VERB [flags] ARGS",
+		Short:         "The seccomp workbench for containers",
+		Long:          about,
 		Args:          noVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
@@ -54,6 +53,8 @@ is that meaning and nothing else, and runs a command under it.`,
 		}
 		return usage(err, hint)
 	})
+	root.SetUsageTemplate(usageTemplate)
+	root.AddGroup(groups()...)
 	root.AddCommand(commands(t)...)
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {

@@ -98,6 +98,9 @@ func TestEachVerbIsShown(t *testing.T) {
 		if !strings.Contains(cmd.Example, "callgate "+cmd.Name()) {
 			t.Errorf("the help of %s has no example", cmd.Name())
 		}
+		if cmd.GroupID == "" {
+			t.Errorf("%s is in no group, so that callgate's help leaves it out", cmd.Name())
+		}
 		checkScript(t, cmd)
 	}
 }

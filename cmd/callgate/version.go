@@ -11,8 +11,9 @@ import (
 func newVersion(t *terminal) *cobra.Command {
 	var format outputFormat
 	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of callgate",
+		Use:     "version",
+		GroupID: groupFacts,
+		Short:   "Print the version of callgate",
 		Example: `  callgate version
   callgate version --format json`,
 		Args: arguments(""),
