@@ -33,15 +33,14 @@ func (w Word) Offset(order binary.ByteOrder) uint32 {
 	if w <= WordNR {
 		return [...]uint32{WordArch: seccomp.OffsetArch, WordNR: seccomp.OffsetNR}[w]
 	}
-	base := uint32(seccomp.OffsetIP)
-	if w < WordIPHigh {
-		base = seccomp.OffsetArgs + uint32(w-2)/2*8
+	high, low := seccomp.ArgOffsets(order, int(w-2)/2)
+	if w >= WordIPHigh {
+		high, low = seccomp.IPOffsets(order)
 	}
-	high := w%2 == 0
-	if high == (order == binary.ByteOrder(binary.BigEndian)) {
-		return base
+	if w%2 == 0 {
+		return high
 	}
-	return base + 4
+	return low
 }
 
 // WordAt is the word at byte offset off, the reverse of [Word.Offset].

@@ -3,6 +3,7 @@ package seccomp
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -111,16 +112,24 @@ func ABIOf(arch, nr uint32) (abi ABI, ok bool) {
 // NativeABI is the ABI of programs built with the given GOARCH; ok is false
 // where Linux has none or Go's port has no seccomp name.
 func NativeABI(goarch string) (abi ABI, ok bool) {
-	abi, ok = goarchABI[goarch]
-	return abi, ok
+	i := slices.IndexFunc(goarchs[:], func(g goarchABI) bool { return g.name == goarch })
+	if i < 0 {
+		return 0, false
+	}
+	return goarchs[i].abi, true
 }
 
-var goarchABI = map[string]ABI{
-	"386": X86, "amd64": X86_64, "arm": ARM, "arm64": AARCH64,
-	"loong64": LoongArch64, "mips": MIPS, "mipsle": MIPSEL,
-	"mips64": MIPS64, "mips64le": MIPSEL64, "mips64p32": MIPS64N32,
-	"mips64p32le": MIPSEL64N32, "ppc": PPC, "ppc64": PPC64,
-	"ppc64le": PPC64LE, "riscv64": RISCV64, "s390": S390, "s390x": S390X,
+type goarchABI struct {
+	name string
+	abi  ABI
+}
+
+var goarchs = [...]goarchABI{
+	{"386", X86}, {"amd64", X86_64}, {"arm", ARM}, {"arm64", AARCH64},
+	{"loong64", LoongArch64}, {"mips", MIPS}, {"mipsle", MIPSEL},
+	{"mips64", MIPS64}, {"mips64le", MIPSEL64}, {"mips64p32", MIPS64N32},
+	{"mips64p32le", MIPSEL64N32}, {"ppc", PPC}, {"ppc64", PPC64},
+	{"ppc64le", PPC64LE}, {"riscv64", RISCV64}, {"s390", S390}, {"s390x", S390X},
 }
 
 // Valid reports whether a is one of the constants of this package.
@@ -176,7 +185,7 @@ func ParseABI(s string) (ABI, error) {
 	if n == "i386" || n == "i686" {
 		return X86, nil
 	}
-	if a, ok := goarchABI[n]; ok {
+	if a, ok := NativeABI(n); ok {
 		return a, nil
 	}
 	return 0, fmt.Errorf("unknown architecture %q: want one of %s", s, strings.Join(abiNames(), ", "))

@@ -43,10 +43,7 @@ func (a Action) Kind() Action { return a &^ 0xffff }
 func (a Action) Data() uint16 { return uint16(a) }
 
 // Known reports whether the kind of a is one that the kernel knows.
-func (a Action) Known() bool {
-	_, ok := kindNames[a.Kind()]
-	return ok
-}
+func (a Action) Known() bool { return kindName(a.Kind()) != "" }
 
 // Canonical is the form of a in which the kernel tells verdicts apart: errno
 // clamped to [MaxErrno], no data where the kernel ignores it, and KillProcess
@@ -76,22 +73,33 @@ func (a Action) Allows() bool {
 	return k == Allow || k == Log
 }
 
-var kindNames = map[Action]string{
-	KillProcess: "KILL_PROCESS",
-	KillThread:  "KILL_THREAD",
-	Trap:        "TRAP",
-	Err:         "ERRNO",
-	Notify:      "NOTIFY",
-	Trace:       "TRACE",
-	Log:         "LOG",
-	Allow:       "ALLOW",
+func kindName(kind Action) string {
+	switch kind {
+	case KillProcess:
+		return "KILL_PROCESS"
+	case KillThread:
+		return "KILL_THREAD"
+	case Trap:
+		return "TRAP"
+	case Err:
+		return "ERRNO"
+	case Notify:
+		return "NOTIFY"
+	case Trace:
+		return "TRACE"
+	case Log:
+		return "LOG"
+	case Allow:
+		return "ALLOW"
+	}
+	return ""
 }
 
 // KindName is the name of the kind of a in upper case, as in ERRNO, or the
 // value in hexadecimal where the kernel does not know the kind.
 func (a Action) KindName() string {
-	if n, ok := kindNames[a.Kind()]; ok {
-		return n
+	if name := kindName(a.Kind()); name != "" {
+		return name
 	}
 	return fmt.Sprintf("0x%08x", uint32(a.Kind()))
 }
@@ -156,8 +164,8 @@ func parseKind(name string) (Action, error) {
 	case "USER_NOTIF":
 		return Notify, nil
 	}
-	for k, kn := range kindNames {
-		if n == kn {
+	for _, k := range Kinds() {
+		if n == kindName(k) {
 			return k, nil
 		}
 	}

@@ -63,7 +63,7 @@ func (d Data) Word(order binary.ByteOrder, off uint32) uint32 {
 	if off%4 != 0 {
 		panic("seccomp: unaligned offset")
 	}
-	if high := order == binary.ByteOrder(binary.BigEndian); (off%8 == 0) == high {
+	if (off%8 == 0) == bigEndian(order) {
 		return uint32(v >> 32)
 	}
 	return uint32(v)
@@ -72,9 +72,21 @@ func (d Data) Word(order binary.ByteOrder, off uint32) uint32 {
 // ArgOffsets returns the byte offsets of the high and the low word of
 // argument i (0 to 5) on a machine of the given order.
 func ArgOffsets(order binary.ByteOrder, i int) (high, low uint32) {
-	base := uint32(OffsetArgs + 8*i)
-	if order == binary.ByteOrder(binary.BigEndian) {
+	return halves(order, uint32(OffsetArgs+8*i))
+}
+
+// IPOffsets returns the byte offsets of the high and the low word of the
+// instruction pointer on a machine of the given order.
+func IPOffsets(order binary.ByteOrder) (high, low uint32) { return halves(order, OffsetIP) }
+
+func halves(order binary.ByteOrder, base uint32) (high, low uint32) {
+	if bigEndian(order) {
 		return base, base + 4
 	}
 	return base + 4, base
+}
+
+// bigEndian asks order itself, for binary.NativeEndian is neither of the two.
+func bigEndian(order binary.ByteOrder) bool {
+	return order.Uint16([]byte{0, 1}) == 1
 }

@@ -43,8 +43,13 @@ func ParseErrno(s string) (Errno, error) {
 		return Errno(n), nil
 	}
 	name := strings.ToUpper(s)
-	if canonical, ok := errnoAliases[name]; ok {
-		name = canonical
+	switch name {
+	case "EWOULDBLOCK":
+		name = "EAGAIN"
+	case "EDEADLOCK":
+		name = "EDEADLK"
+	case "ENOTSUP":
+		name = "EOPNOTSUPP"
 	}
 	for n, known := range errnoNames {
 		if known != "" && known == name {
@@ -52,12 +57,6 @@ func ParseErrno(s string) (Errno, error) {
 		}
 	}
 	return 0, fmt.Errorf("unknown errno %q: want a name such as EPERM or a number from 0 to %d", s, MaxErrno)
-}
-
-var errnoAliases = map[string]string{
-	"EWOULDBLOCK": "EAGAIN",
-	"EDEADLOCK":   "EDEADLK",
-	"ENOTSUP":     "EOPNOTSUPP",
 }
 
 var errnoNames = [...]string{
