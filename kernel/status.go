@@ -10,16 +10,18 @@ import (
 // Mode is the seccomp mode of a thread, as /proc/PID/status shows it.
 type Mode uint8
 
-// The modes of linux/seccomp.h.
+// The modes of linux/seccomp.h, and one of the kernel's own
+// (kernel/seccomp.c).
 const (
 	ModeDisabled Mode = 0 // no seccomp
 	ModeStrict   Mode = 1 // read, write, exit and sigreturn only
 	ModeFilter   Mode = 2 // one filter or more
+	ModeDead     Mode = 3 // seccomp has killed the thread, which is about to end; 5.17
 )
 
-var modeNames = [...]string{"disabled", "strict", "filter"}
+var modeNames = [...]string{"disabled", "strict", "filter", "dead"}
 
-// String is "disabled", "strict" or "filter".
+// String is "disabled", "strict", "filter" or "dead".
 func (m Mode) String() string {
 	if int(m) < len(modeNames) {
 		return modeNames[m]

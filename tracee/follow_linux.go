@@ -27,31 +27,41 @@ func (t *tracee) detach() (err error) {
 	return err
 }
 
-// release lets go of everything that is traced. A thread must be held for
-// that: those that run are interrupted first.
+// release lets go of everything that is traced.
 func (t *tracee) release() error {
 	for _, th := range t.threads {
 		t.letGo(th)
 	}
 	for len(t.threads) > 0 {
-		if err := t.until(func(th *thread, _ event) bool { return true }); err != nil {
+		th, _, err := t.next()
+		if err != nil {
 			return err
 		}
-		for _, th := range t.threads {
+		if th != nil {
 			t.letGo(th)
+		}
+		for _, other := range t.threads { // those that are new
+			if !other.leaving {
+				t.letGo(other)
+			}
 		}
 	}
 	return nil
 }
 
 // letGo detaches from a thread that is held, and interrupts one that is not.
+// One that is killed meanwhile stops once more, as it ends, and is let go
+// then: nobody else could.
 func (t *tracee) letGo(th *thread) {
+	th.leaving = true
 	if !th.stopped {
 		_, _ = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0)
 		return
 	}
-	_, _ = sys.Ptrace(unix.PTRACE_DETACH, th.tid, 0, uintptr(th.signal))
-	delete(t.threads, th.tid)
+	th.stopped = false
+	if _, errno := sys.Ptrace(unix.PTRACE_DETACH, th.tid, 0, uintptr(th.signal)); errno == 0 {
+		delete(t.threads, th.tid)
+	}
 }
 
 func (t *tracee) wait(blocked func(Blocked)) (status syscall.WaitStatus, err error) {

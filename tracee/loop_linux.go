@@ -16,6 +16,8 @@ type thread struct {
 	stopped      bool        // it waits for the tracer
 	listen       bool        // it is stopped by a signal, and shall stay so
 	signal       unix.Signal // to deliver when it goes on
+	leaving      bool        // it shall be let go at its next stop
+	trapped      bool        // a filter's TRAP is about to end it
 	how          int         // the request with which it goes on; 0 is that of the tracee
 }
 
@@ -42,34 +44,49 @@ type event struct {
 // that it shall stay held. The error is ErrEnded where the process ends first.
 func (t *tracee) until(stop func(*thread, event) bool) error {
 	for {
-		var status unix.WaitStatus
-		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+		th, e, err := t.next()
 		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil: // nothing is traced any more
-			t.end(status)
-			return ErrEnded
-		}
-		th := t.threads[tid]
-		switch {
-		case status.Exited() || status.Signaled():
-			delete(t.threads, tid)
-			delete(t.early, tid)
-			if tid == t.pid {
-				t.end(status)
-				return ErrEnded
-			}
+		case err != nil:
+			return err
 		case th == nil:
-			t.early[tid] = status
+		case th.leaving:
+			t.letGo(th)
+		case stop(th, e):
+			return nil
 		default:
-			th.stopped = true
-			if stop(th, t.understand(th, status)) {
-				return nil
-			}
 			t.resume(th)
 		}
 	}
+}
+
+// next waits for the next stop. There is no thread to a stop that needs no
+// decision.
+func (t *tracee) next() (*thread, event, error) {
+	var status unix.WaitStatus
+	tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+	switch {
+	case err == unix.EINTR:
+		return nil, event{}, nil
+	case err != nil: // nothing is traced any more
+		t.end(status)
+		return nil, event{}, ErrEnded
+	}
+	th := t.threads[tid]
+	switch {
+	case status.Exited() || status.Signaled():
+		delete(t.threads, tid)
+		delete(t.early, tid)
+		if tid == t.pid {
+			t.end(status)
+			return nil, event{}, ErrEnded
+		}
+		return nil, event{}, nil
+	case th == nil:
+		t.early[tid] = status
+		return nil, event{}, nil
+	}
+	th.stopped = true
+	return th, t.understand(th, status), nil
 }
 
 func (t *tracee) end(status unix.WaitStatus) {
@@ -149,8 +166,22 @@ func (t *tracee) understandSignal(th *thread, signal unix.Signal) event {
 			}
 		}
 	}
+	if signal == unix.SIGSYS {
+		th.trapped = trapped(th.tid)
+	}
 	th.signal = signal
 	return event{kind: gotSignal, signal: signal}
+}
+
+// sysSeccomp is SYS_SECCOMP, the si_code of a SIGSYS that a filter caused by
+// the action TRAP.
+const sysSeccomp = 1
+
+// trapped reports whether a SIGSYS comes from a filter and finds no handler,
+// so that the thread will end of it.
+func trapped(tid int) bool {
+	info, errno := sys.PtraceSiginfo(tid)
+	return errno == 0 && info.Code == sysSeccomp && !catches(tid, unix.SIGSYS)
 }
 
 // adopt deals with a new thread, which is traced like its parent, or a new
@@ -184,7 +215,8 @@ func (t *tracee) adopt(parent *thread, how int) {
 	for addr, code := range t.breaks {
 		_ = write(tid, addr, code)
 	}
-	_, _ = sys.Ptrace(unix.PTRACE_DETACH, tid, 0, 0)
+	t.threads[tid] = child
+	t.letGo(child)
 	if how != unix.PTRACE_EVENT_VFORK {
 		t.setBreaks(parent.tid)
 	}
@@ -214,15 +246,32 @@ func (t *tracee) exiting(th *thread) {
 	if errno != 0 || t.blocked == nil || signal != unix.SIGKILL && signal != unix.SIGSYS {
 		return
 	}
-	s, err := kernel.ReadStatus(th.tid)
-	if err != nil || s.Mode == kernel.ModeDisabled || signal == unix.SIGKILL && s.Mode == kernel.ModeFilter {
+	data, ok := t.call(th)
+	if !ok || !th.trapped && !killedHere(th.tid, signal, data) {
 		return
 	}
-	data, ok := t.call(th)
-	if !ok || signal == unix.SIGKILL && strictAllows(data) {
-		return // somebody sent the signal
-	}
 	t.blocked(Blocked{Thread: th.tid, Data: data, Signal: signal, Memory: memory{th.tid}})
+}
+
+// deadSince is the kernel that marks the thread that seccomp kills, and not
+// those that end with it.
+var deadSince = kernel.Version{Major: 5, Minor: 17}
+
+// killedHere reports whether it was seccomp, for a call of this very thread,
+// that ends it. Older kernels do not say: there any thread counts that has
+// the mode and is in a call that the mode may stop.
+func killedHere(tid int, signal unix.Signal, data seccomp.Data) bool {
+	s, err := kernel.ReadStatus(tid)
+	if err != nil || s.Mode == kernel.ModeDead {
+		return err == nil
+	}
+	if running, err := kernel.Running(); err != nil || running.Compare(deadSince) >= 0 {
+		return false
+	}
+	if signal == unix.SIGKILL {
+		return s.Mode == kernel.ModeStrict && !strictAllows(data)
+	}
+	return s.Mode == kernel.ModeFilter
 }
 
 // call is the system call that a thread is in, if it is in one.

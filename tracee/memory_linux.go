@@ -138,11 +138,22 @@ func threadCount(pid int) (int, error) {
 	return len(tasks), err
 }
 
-// processOf is the process that a thread belongs to.
+// processOf is the process that a thread belongs to; 0 where it is gone.
 func processOf(tid int) int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
-	_, rest, _ := strings.Cut(string(text), "\nTgid:")
-	line, _, _ := strings.Cut(rest, "\n")
-	pid, _ := strconv.Atoi(strings.TrimSpace(line))
+	pid, _ := strconv.Atoi(statusLine(tid, "Tgid"))
 	return pid
+}
+
+// catches reports whether a process has a handler for a signal.
+func catches(tid int, signal unix.Signal) bool {
+	caught, _ := strconv.ParseUint(statusLine(tid, "SigCgt"), 16, 64)
+	return caught>>(signal-1)&1 == 1
+}
+
+// statusLine is a value of /proc/TID/status.
+func statusLine(tid int, key string) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	_, rest, _ := strings.Cut(string(text), "\n"+key+":")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(line)
 }

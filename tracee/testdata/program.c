@@ -1,5 +1,6 @@
 // What the tests hold: a program that knows nothing of tracing. It says where
 // it is, and what it finds out about itself.
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -39,6 +40,14 @@ static void *thread(void *arg) {
 		pause();
 }
 
+static volatile int opening;
+
+static void *opener(void *arg) {
+	opening = gettid();
+	open("/dev/null", O_RDONLY);
+	return arg;
+}
+
 static void handler(int sig) { say(sig == SIGUSR1 ? "usr1\n" : "cont\n"); }
 
 int main(int argc, char **argv) {
@@ -63,6 +72,25 @@ int main(int argc, char **argv) {
 			int ws;
 			waitpid(pid, &ws, 0);
 			say(WIFEXITED(ws) && WEXITSTATUS(ws) == 3 ? "child 3\n" : "child died\n");
+		} else if (!strcmp(argv[i], "forkopen")) {
+			pid_t pid = fork();
+			if (pid == 0) {
+				open("/dev/null", O_RDONLY);
+				_exit(3);
+			}
+			int ws;
+			waitpid(pid, &ws, 0);
+			say(WIFEXITED(ws) && WEXITSTATUS(ws) == 3 ? "child 3\n" : "child died\n");
+		} else if (!strcmp(argv[i], "threadopen")) {
+			pthread_t t;
+			pthread_create(&t, NULL, opener, NULL);
+			char path[40];
+			while (!opening)
+				;
+			// Joining would wait for a thread that the kernel killed for ever.
+			snprintf(path, sizeof path, "/proc/self/task/%d", opening);
+			while (access(path, F_OK) == 0)
+				;
 		} else if (!strcmp(argv[i], "vfork")) {
 			int ws = system("exit 4");
 			say(WIFEXITED(ws) && WEXITSTATUS(ws) == 4 ? "child 4\n" : "child died\n");
