@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -118,13 +119,27 @@ func callText(abi seccomp.ABI, name string, d seccomp.Data, known uint8) string 
 	for i := range args {
 		args[i] = unknown
 		if known>>i&1 == 1 {
-			args[i] = decode.ValueOn(abi, name, i, d.Args[i])
+			args[i] = valueText(abi, name, i, d.Args[i])
 		}
 	}
 	if name == "" {
 		name = numberOn(abi, d.NR)
 	}
 	return name + "(" + strings.Join(args, ", ") + ")"
+}
+
+// valueText writes argument i of a call. An int whose register has a zero
+// upper half is the number that the kernel reads: AT_FDCWD, not 4294967196. A
+// value that is more than the flags that it is made of is a number.
+func valueText(abi seccomp.ABI, name string, i int, v uint64) string {
+	if args := syscalls.Args(name); i < len(args) && args[i].Kind == syscalls.Int32 && v <= math.MaxUint32 {
+		v = uint64(int64(int32(v)))
+	}
+	text := decode.ValueOn(abi, name, i, v)
+	if strings.Count(text, "|") > 3 && strings.Contains(text, "|0x") {
+		return fmt.Sprintf("%#x", v)
+	}
+	return text
 }
 
 // witnessText writes a call that is fully known, wherever it comes from.
@@ -148,9 +163,9 @@ func conditionText(abi seccomp.ABI, name string, c policy.Condition) string {
 	if args := syscalls.Args(name); c.Arg < len(args) {
 		arg = args[c.Arg].Name
 	}
-	value := decode.ValueOn(abi, name, c.Arg, c.Value)
+	value := valueText(abi, name, c.Arg, c.Value)
 	if c.Op == policy.MaskedEQ {
-		return fmt.Sprintf("%s & %s == %s", arg, decode.ValueOn(abi, name, c.Arg, c.Mask), value)
+		return fmt.Sprintf("%s & %s == %s", arg, valueText(abi, name, c.Arg, c.Mask), value)
 	}
 	return fmt.Sprintf("%s %v %s", arg, c.Op, value)
 }

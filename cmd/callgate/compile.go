@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"go/format"
 
@@ -66,7 +65,7 @@ var emitters = map[string]func(p bpf.Program, name string, abi seccomp.ABI) ([]b
 	"asm":  emitAsm,
 	"c":    emitC,
 	"go":   emitGo,
-	"json": emitJSON,
+	"json": func(p bpf.Program, _ string, _ seccomp.ABI) ([]byte, error) { return emitJSON(p), nil },
 }
 
 func emitAsm(p bpf.Program, _ string, abi seccomp.ABI) ([]byte, error) {
@@ -108,27 +107,17 @@ func emitGo(p bpf.Program, name string, abi seccomp.ABI) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-func emitJSON(p bpf.Program, _ string, _ seccomp.ABI) ([]byte, error) {
-	type instruction struct {
-		Code uint16 `json:"code"`
-		JT   uint8  `json:"jt"`
-		JF   uint8  `json:"jf"`
-		K    uint32 `json:"k"`
-	}
+// emitJSON writes a program as an array with an instruction on each line.
+func emitJSON(p bpf.Program) []byte {
 	var b bytes.Buffer
 	b.WriteString("[\n")
 	for n, i := range p {
-		text, err := json.Marshal(instruction{i.Code, i.JT, i.JF, i.K})
-		if err != nil {
-			return nil, err
+		comma := ","
+		if n == len(p)-1 {
+			comma = ""
 		}
-		b.WriteString("  ")
-		b.Write(text)
-		if n < len(p)-1 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "  {\"code\":%d,\"jt\":%d,\"jf\":%d,\"k\":%d}%s\n", i.Code, i.JT, i.JF, i.K, comma)
 	}
 	b.WriteString("]\n")
-	return b.Bytes(), nil
+	return b.Bytes()
 }

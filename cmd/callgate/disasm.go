@@ -13,6 +13,7 @@ import (
 func newDisasm(t *terminal) *cobra.Command {
 	var arch archFlag
 	var raw bool
+	var format outputFormat
 	cmd := &cobra.Command{
 		Use:     "disasm FILE",
 		GroupID: groupFilter,
@@ -32,10 +33,14 @@ with a warning that says why.`,
 			if err := program.Verify(); err != nil {
 				t.warn("the kernel would refuse this filter: %v", err)
 			}
+			if format == formatJSON {
+				return t.write("", emitJSON(program), false)
+			}
 			return bpf.Listing{Syscall: syscalls.Name, ABI: arch.abi, Raw: raw}.Write(t.out, program)
 		},
 	}
 	arch.register(cmd)
+	format.register(cmd)
 	cmd.Flags().BoolVar(&raw, "raw", false, "show the fields of each instruction")
 	return cmd
 }

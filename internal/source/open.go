@@ -49,8 +49,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint is what to do about it.
 func (e *Error) Hint() string { return e.Advice }
 
-// Open resolves a name of the notation. Its errors are *[Error] values, which
-// wrap those of the packages that read the forms.
+// Open resolves a name of the notation. Its errors are *[Error] values, those
+// of profiles excepted, which are package profile's.
 func Open(name string, o Options) (*Source, error) {
 	switch scheme, _, ok := strings.Cut(name, ":"); {
 	case name == "unconfined":
@@ -61,7 +61,7 @@ func Open(name string, o Options) (*Source, error) {
 	case ok && builtin(scheme):
 		p, err := profile.Default(name)
 		if err != nil {
-			return nil, &Error{name, err, ""}
+			return nil, err // which says the name
 		}
 		return document(name, p, nil, o)
 	}
