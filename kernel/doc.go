@@ -14,9 +14,8 @@
 // that did it must stay there: [Install] and [Strict] call
 // [runtime.LockOSThread], and never undo it, so that no other goroutine ends
 // up on a confined thread by accident. When that goroutine returns, its
-// thread ends with it (but for the first thread of the process, which stays). A
-// thread that is to call exec (which ends all other
-// threads and keeps this one's filters) needs no more.
+// thread ends with it (but for the first thread of the process, which stays).
+// [Exec] confines a thread and at once executes another program on it.
 //
 // # Errors
 //

@@ -18,21 +18,16 @@ func install(p bpf.Program, o InstallOptions) (int, error) {
 	if len(p) > maxFprog {
 		return 0, explainInstall(p, o.Flags, -int(syscall.EINVAL))
 	}
-	filters := make([]sys.SockFilter, len(p))
-	for i, ins := range p {
-		filters[i] = sys.SockFilter(ins)
-	}
+	filters := toFilters(p)
 	if o.Flags&TSync != 0 && o.Flags&NewListener != 0 {
 		o.Flags |= TSyncESRCH
 	}
 	// no_new_privs and the filter must meet on one thread. The lock stays
 	// where that thread is confined and the others are not.
 	runtime.LockOSThread()
-	if o.NoNewPrivs {
-		if errno := sys.SetNoNewPrivs(); errno != 0 {
-			runtime.UnlockOSThread()
-			return 0, &Error{Op: "set no_new_privs", Errno: errno, Since: Version{3, 5}, Missing: errno == syscall.EINVAL}
-		}
+	if err := noNewPrivs(o.NoNewPrivs); err != nil {
+		runtime.UnlockOSThread()
+		return 0, err
 	}
 	r, errno := sys.SetFilter(uint32(o.Flags), filters)
 	if errno != 0 {
@@ -45,6 +40,24 @@ func install(p bpf.Program, o InstallOptions) (int, error) {
 		return r, nil
 	}
 	return 0, explainInstall(p, o.Flags, r)
+}
+
+func toFilters(p bpf.Program) []sys.SockFilter {
+	filters := make([]sys.SockFilter, len(p))
+	for i, ins := range p {
+		filters[i] = sys.SockFilter(ins)
+	}
+	return filters
+}
+
+func noNewPrivs(set bool) error {
+	if !set {
+		return nil
+	}
+	if errno := sys.SetNoNewPrivs(); errno != 0 {
+		return &Error{Op: "set no_new_privs", Errno: errno, Since: Version{3, 5}, Missing: errno == syscall.EINVAL}
+	}
+	return nil
 }
 
 func explainInstall(p bpf.Program, flags Flag, r int) error {

@@ -63,6 +63,10 @@ func installChildren() map[string]func() {
 		"strict filtered": childStrictFiltered,
 		"errors":          childErrors,
 
+		"exec":       childExec,
+		"exec fails": childExecFails,
+		"limits":     childLimits,
+
 		"stacked":           childStacked,
 		"unfiltered":        waitForEnd,
 		"read unprivileged": childReadUnprivileged,

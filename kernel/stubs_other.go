@@ -17,6 +17,12 @@ func notLinux(op string) error {
 
 func install(bpf.Program, InstallOptions) (int, error) { return 0, notLinux(opInstall) }
 
+func execute(bpf.Program, InstallOptions, string, []string, []string) error {
+	return notLinux(opInstall)
+}
+
+func privileged() bool { return false }
+
 func explainInstall(bpf.Program, Flag, int) error { return notLinux(opInstall) }
 
 func strict() error { return notLinux("enter strict mode") }

@@ -1,0 +1,61 @@
+package sys
+
+import (
+	"runtime"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exec is seccomp(SECCOMP_SET_MODE_FILTER) and then execve(2) on the calling
+// thread, with not one system call between or after. It returns only where
+// one of the two failed: the errno of the first, or that of the second.
+//
+// The strings must end with a zero byte, and argv and envp with a nil.
+func Exec(flags uint32, prog []SockFilter, path *byte, argv, envp []*byte) (installed, executed unix.Errno) {
+	fprog := sockFprog{len: uint16(len(prog)), filter: unsafe.SliceData(prog)}
+	a, b := installAndExec(uintptr(flags), unsafe.Pointer(&fprog), unsafe.Pointer(path),
+		unsafe.Pointer(unsafe.SliceData(argv)), unsafe.Pointer(unsafe.SliceData(envp)))
+	runtime.KeepAlive(prog)
+	return a, b
+}
+
+// installAndExec must not be preempted, and must not grow its stack: the
+// runtime would make calls that the filter may stop.
+//
+//go:nosplit
+func installAndExec(flags uintptr, fprog, path, argv, envp unsafe.Pointer) (installed, executed unix.Errno) {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(fprog)); errno != 0 {
+		return errno, 0
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(path), uintptr(argv), uintptr(envp))
+	return 0, errno
+}
+
+// sigaction is the kernel's struct sigaction, or larger.
+type sigaction [8]uintptr
+
+const (
+	numSignals = 64
+	sigIgnore  = 1 // SIG_IGN
+	sigsetSize = 8
+)
+
+// DefaultSignals gives every signal that has a handler its default action,
+// which is what exec does a moment later. The runtime's own signal, SIGURG, is
+// ignored then, so that no thread runs a handler any more.
+func DefaultSignals() {
+	handler := 0 // the word of sigaction
+	if strings.HasPrefix(runtime.GOARCH, "mips") {
+		handler = 1
+	}
+	for signal := 1; signal <= numSignals; signal++ {
+		var old, none sigaction
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), 0, uintptr(unsafe.Pointer(&old)), sigsetSize, 0, 0)
+		if errno == 0 && old[handler] > sigIgnore {
+			_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&none)), 0, sigsetSize, 0, 0)
+		}
+	}
+}
