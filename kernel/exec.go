@@ -3,8 +3,8 @@ package kernel
 import "github.com/callgate/callgate/bpf"
 
 // Exec puts p on the calling thread and executes a program on it, which
-// replaces this process and all its threads. It does not return where it
-// succeeds. The file is path, which is not looked up; args begin with the name
+// replaces this process and all its threads. Where p has no instructions no
+// filter is installed. It does not return where it succeeds. The file is path, which is not looked up; args begin with the name
 // of the command.
 //
 // The only call that p must allow is execve: nothing else is called under it.

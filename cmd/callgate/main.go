@@ -75,6 +75,7 @@ func negative(err error) bool {
 // commands are the verbs, in the order of the help text.
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
+		newRun(t),
 		newExplain(t),
 		newDiff(t),
 		newEval(t),

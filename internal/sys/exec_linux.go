@@ -10,13 +10,17 @@ import (
 )
 
 // Exec is seccomp(SECCOMP_SET_MODE_FILTER) and then execve(2) on the calling
-// thread, with not one system call between or after. It returns only where
-// one of the two failed: the errno of the first, or that of the second.
+// thread, with not one system call between or after; without instructions it
+// is execve alone. It returns only where one of the two failed: the errno of
+// the first, or that of the second.
 //
 // The strings must end with a zero byte, and argv and envp with a nil.
 func Exec(flags uint32, prog []SockFilter, path *byte, argv, envp []*byte) (installed, executed unix.Errno) {
-	fprog := sockFprog{len: uint16(len(prog)), filter: unsafe.SliceData(prog)}
-	a, b := installAndExec(uintptr(flags), unsafe.Pointer(&fprog), unsafe.Pointer(path),
+	filter := &sockFprog{len: uint16(len(prog)), filter: unsafe.SliceData(prog)}
+	if len(prog) == 0 {
+		filter = nil
+	}
+	a, b := installAndExec(uintptr(flags), unsafe.Pointer(filter), unsafe.Pointer(path),
 		unsafe.Pointer(unsafe.SliceData(argv)), unsafe.Pointer(unsafe.SliceData(envp)))
 	runtime.KeepAlive(prog)
 	return a, b
@@ -27,8 +31,10 @@ func Exec(flags uint32, prog []SockFilter, path *byte, argv, envp []*byte) (inst
 //
 //go:nosplit
 func installAndExec(flags uintptr, fprog, path, argv, envp unsafe.Pointer) (installed, executed unix.Errno) {
-	if _, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(fprog)); errno != 0 {
-		return errno, 0
+	if fprog != nil {
+		if _, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(fprog)); errno != 0 {
+			return errno, 0
+		}
 	}
 	_, _, errno := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(path), uintptr(argv), uintptr(envp))
 	return 0, errno

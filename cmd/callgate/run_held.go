@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/callgate/callgate/kernel"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+	"github.com/callgate/callgate/tracee"
+)
+
+// point is where a program is held: at a function, or behind a call whose
+// number depends on the ABI of the program.
+type point struct {
+	text   string // as the user wrote it
+	symbol string // "" is the entry point
+	call   string
+	count  int
+}
+
+// point is the one that the flags ask for; nil where there is none.
+func (r *runner) point() (*point, error) {
+	switch {
+	case r.at != "" && r.after != "":
+		return nil, usagef("", "--at and --after name one point each: want one of them")
+	case r.at == "entry":
+		return &point{text: "the entry point"}, nil
+	case r.at != "":
+		return &point{text: r.at, symbol: r.at}, nil
+	case r.after != "":
+		return parseAfter(r.after)
+	case r.strict:
+		return &point{text: "main", symbol: "main"}, nil
+	}
+	return nil, nil
+}
+
+// parseAfter reads "openat" or "openat,3".
+func parseAfter(text string) (*point, error) {
+	call, number, counted := strings.Cut(text, ",")
+	p := &point{call: call, count: 1}
+	if counted {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			return nil, usagef("", "--after %s: want a count of 1 or more behind the comma", text)
+		}
+		p.count = n
+	}
+	if !syscalls.Known(call) {
+		hint := ""
+		if near, ok := syscalls.Nearest(call); ok {
+			hint = "did you mean " + near
+		}
+		return nil, usagef(hint, "--after %s: there is no system call %q", text, call)
+	}
+	p.text = "the return of " + call
+	if counted {
+		p.text = fmt.Sprintf("the return of %s number %d", call, p.count)
+	}
+	return p, nil
+}
+
+// of is p in a program of an ABI.
+func (p point) of(abi seccomp.ABI) (tracee.Point, error) {
+	if p.call == "" {
+		return tracee.Point{Symbol: p.symbol}, nil
+	}
+	nr, ok := syscalls.Number(abi, p.call)
+	if !ok {
+		return tracee.Point{}, fmt.Errorf("a program of the ABI %v has no call %s", abi, p.call)
+	}
+	return tracee.Point{After: p.count, NR: nr}, nil
+}
+
+// hold starts a command and runs it to a point. The caller must call Close.
+func (r *runner) hold(path string, args []string, p point) (*tracee.Tracee, tracee.Reached, error) {
+	held, err := tracee.Start(tracee.Command{
+		Path: path, Args: args, Env: os.Environ(), FDs: []uintptr{0, 1, 2},
+	}, tracee.Options{ExitKill: true})
+	if e := (*os.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
+		return nil, tracee.Reached{}, cannotExecute(path, err)
+	}
+	if err != nil {
+		return nil, tracee.Reached{}, err
+	}
+	reached, err := r.runTo(held, p)
+	if err != nil {
+		err = errors.Join(r.notReached(held, p, err), held.Close())
+		return nil, reached, err
+	}
+	if reached.Substitute != "" {
+		r.terminal.say("%s", reached.Substitute)
+	}
+	return held, reached, nil
+}
+
+func (r *runner) runTo(held *tracee.Tracee, p point) (tracee.Reached, error) {
+	where, err := p.of(held.ABI())
+	if err != nil {
+		return tracee.Reached{}, err
+	}
+	defer forwardSignals(held.Signal)()
+	return held.RunTo(where)
+}
+
+// notReached is the error of a program that does not get to the point.
+func (r *runner) notReached(held *tracee.Tracee, p point, err error) error {
+	f := &failure{status: statusTool, err: err}
+	switch {
+	case errors.Is(err, tracee.ErrEnded):
+		status, _ := held.Wait(nil)
+		f.err = fmt.Errorf("the program ended (%s) before it got to %s: it ran unconfined", endOf(status), p.text)
+	case errors.Is(err, tracee.ErrExec):
+		f.err = fmt.Errorf("the program executed another before it got to %s, and was ended", p.text)
+		f.hint = "name the program itself as the command"
+	case errors.Is(err, tracee.ErrNoSymbol):
+		f.err = fmt.Errorf("there is no function %s in the program or the libraries that it starts with", p.symbol)
+		f.hint = "a stripped program keeps the names of no functions of its own but those that it exports: use --at main, or --after CALL"
+	}
+	return f
+}
+
+func endOf(s syscall.WaitStatus) string {
+	if s.Signaled() {
+		return "signal: " + s.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d", s.ExitStatus())
+}
+
+// runHeld runs a command and installs the filter at the point.
+func (r *runner) runHeld(path string, args []string, p point, f filter) error {
+	held, reached, err := r.hold(path, args, p)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	if f.program != nil {
+		o := f.options
+		if reached.Threads > 1 {
+			o.Flags |= kernel.TSync
+		}
+		err := held.Install(f.program, o)
+		if errors.Is(err, syscall.EACCES) { // exec took away what this process may
+			o.NoNewPrivs = true
+			err = held.Install(f.program, o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := held.Detach(); err != nil {
+		return err
+	}
+	defer forwardSignals(held.Signal)()
+	status, err := held.Wait(nil)
+	if err != nil {
+		return err
+	}
+	return exit(statusOfCommand(status))
+}
+
+// statusOfCommand is the exit status that tells how a command ended.
+func statusOfCommand(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}
