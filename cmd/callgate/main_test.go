@@ -112,7 +112,11 @@ func checkScript(t *testing.T, cmd *cobra.Command) {
 		t.Errorf("verb %s has no script: %v", cmd.Name(), err)
 		return
 	}
-	for _, line := range []string{"exec callgate " + cmd.Name(), "status 2 callgate " + cmd.Name()} {
+	wrong := "status 2 callgate "
+	if cmd.GroupID == groupRun {
+		wrong = "status 125 callgate "
+	}
+	for _, line := range []string{"exec callgate " + cmd.Name(), wrong + cmd.Name()} {
 		if !strings.Contains(string(script), line) {
 			t.Errorf("the script of %s never says %q", cmd.Name(), line)
 		}

@@ -69,7 +69,6 @@ not found.`,
 	flags.StringVar(&r.at, "at", "", "install the filter inside the program at `POINT`: main, entry or a symbol")
 	flags.StringVar(&r.after, "after", "", "install the filter when `CALL[,N]` has returned")
 	flags.BoolVar(&r.strict, "strict", false, "strict mode instead of a filter")
-	cmd.MarkFlagsMutuallyExclusive("profile", "security-opt")
 	r.env.register(cmd)
 	return cmd
 }
@@ -138,6 +137,8 @@ func (r *runner) source() (string, error) {
 			key, value, hasValue = strings.Cut(option, ":")
 		}
 		switch {
+		case key == "seccomp" && r.profile != "":
+			return "", usagef("want one of them", "--profile %s and --security-opt %s both name a policy", r.profile, option)
 		case key == "seccomp" && value == "builtin":
 			name = defaultProfile
 		case key == "seccomp" && value != "":

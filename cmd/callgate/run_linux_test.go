@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/callgate/callgate/internal/need"
+)
+
+// patience is how long a command of the tests may take: none may hang.
+const patience = 20 * time.Second
+
+// callgate is a command line of this very program.
+func callgate(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", args...)
+	cmd.Args[0] = "callgate" // by which TestMain knows it
+	cmd.WaitDelay = patience
+	return cmd
+}
+
+// publicDir is a directory that other users can read.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "callgate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// victim compiles testdata/victim.c, and writes the profile that denies mkdir.
+func victim(t *testing.T, flags ...string) (program, profile string) {
+	t.Helper()
+	dir := publicDir(t)
+	program, profile = filepath.Join(dir, "victim"), filepath.Join(dir, "mkdir.json")
+	args := append([]string{"-O1", "-o", program, "testdata/victim.c"}, flags...)
+	if out, err := exec.Command(need.Program(t, "gcc"), args...).CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	const text = `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}`
+	if err := os.WriteFile(profile, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return program, profile
+}
+
+// TestRunUsers runs commands as root and as nobody, in each way.
+func TestRunUsers(t *testing.T) {
+	program, profile := victim(t)
+	users := map[string]*syscall.Credential{"caller": nil}
+	if os.Geteuid() == 0 {
+		uid, gid := need.Nobody(t)
+		users["nobody"] = &syscall.Credential{Uid: uid, Gid: gid}
+	}
+	for user, credential := range users {
+		bit := "1" // no_new_privs
+		if os.Geteuid() == 0 && credential == nil {
+			bit = "0"
+		}
+		for _, c := range []struct {
+			flags  []string
+			status int
+			out    string
+		}{
+			{nil, 4, "mkdir: Operation not permitted\nSeccomp:\t2\nNoNewPrivs:\t" + bit + "\n"},
+			{[]string{"--at", "main"}, 4, "mkdir: Operation not permitted\nSeccomp:\t2\nNoNewPrivs:\t" + bit + "\n"},
+			{[]string{"--at", "entry"}, 4, "mkdir: Operation not permitted\nSeccomp:\t2\nNoNewPrivs:\t" + bit + "\n"},
+			{[]string{"--after", "mkdir"}, 4, "mkdir: File exists\nSeccomp:\t2\nNoNewPrivs:\t" + bit + "\n"},
+		} {
+			args := append([]string{"run", "--profile", profile}, c.flags...)
+			cmd := callgate(t, append(args, program, "look")...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+			out, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != c.status || string(out) != c.out {
+				t.Errorf("%s %q: status %d, %q; want %d, %q", user, c.flags, got, out, c.status, c.out)
+			}
+		}
+		cmd := callgate(t, "run", "--strict", program, "look")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != 137 || !strings.Contains(string(out), `SIGKILL at mkdir("/", 0700)`) {
+			t.Errorf("%s, strict mode: status %d, %q", user, got, out)
+		}
+	}
+}
+
+// start starts a command line whose command says "ready", and returns what it
+// writes after that.
+func start(t *testing.T, cmd *exec.Cmd) *bufio.Reader {
+	t.Helper()
+	r, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() { timer.Stop() })
+	out := bufio.NewReader(r)
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q wrote %q, %v", cmd.Args, line, err)
+	}
+	return out
+}
+
+// TestRunSignals sends signals to callgate, which are the command's.
+func TestRunSignals(t *testing.T) {
+	program, profile := victim(t)
+	for _, flags := range [][]string{
+		{"--profile", profile}, {"--profile", profile, "--at", "main"},
+		{"--profile", profile, "--after", "mkdir,1000"}, // held all the time
+	} {
+		cmd := callgate(t, append(append([]string{"run"}, flags...), program, "signals")...)
+		out := start(t, cmd)
+		for _, s := range []syscall.Signal{unix.SIGUSR1, unix.SIGINT, unix.SIGHUP, unix.SIGUSR2} {
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			if line, err := out.ReadString('\n'); line != fmt.Sprintf("signal %d\n", s) {
+				t.Errorf("%q: %v came as %q, %v", flags, s, line, err)
+			}
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		held := len(flags) > 2
+		switch {
+		case !held && ws.Signal() != syscall.SIGTERM, held && strings.Contains(flags[2], "at") && ws.ExitStatus() != 143,
+			held && flags[2] == "--after" && ws.ExitStatus() != statusTool:
+			t.Errorf("%q: ended with %v", flags, err)
+		}
+	}
+}
+
+// TestRunKilled kills callgate while it holds a command: that ends, too.
+func TestRunKilled(t *testing.T) {
+	program, profile := victim(t)
+	cmd := callgate(t, "run", "--profile", profile, "--after", "mkdir,1000", program, "signals")
+	out := start(t, cmd)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(out) // to the end, which its last writer makes
+	if err != nil || len(rest) != 0 {
+		t.Errorf("the command went on: %q, %v", rest, err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("callgate ended well")
+	}
+}
+
+// TestRunStopped stops and continues a command that is followed in strict
+// mode.
+func TestRunStopped(t *testing.T) {
+	program, _ := victim(t)
+	cmd := callgate(t, "run", "--strict", "--after", "mkdir", program, "read")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := start(t, cmd)
+	child := onlyChild(t, cmd.Process.Pid)
+	for _, c := range []struct {
+		signal syscall.Signal
+		states string
+	}{{syscall.SIGSTOP, "tT"}, {syscall.SIGCONT, "S"}, {syscall.SIGSTOP, "tT"}, {syscall.SIGCONT, "S"}} {
+		if err := syscall.Kill(child, c.signal); err != nil {
+			t.Fatal(err)
+		}
+		state := ""
+		for range 5000 {
+			if state = stateOf(child); strings.Contains(c.states, state) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if !strings.Contains(c.states, state) {
+			t.Errorf("after %v it is in state %s, want one of %s", c.signal, state, c.states)
+		}
+	}
+	if _, err := in.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := out.ReadString('\n'); line != "read\n" {
+		t.Errorf("it wrote %q, %v", line, err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 9 {
+		t.Errorf("it ended with %v, want status 9", err)
+	}
+}
+
+func onlyChild(t *testing.T, pid int) int {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-P", fmt.Sprint(pid)).Output()
+	var child int
+	if _, scan := fmt.Sscan(string(out), &child); scan != nil {
+		t.Skipf("pgrep: %v, %v", err, scan)
+	}
+	return child
+}
+
+func stateOf(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := bytes.Cut(text, []byte(") "))
+	return string(rest[:min(1, len(rest))])
+}
+
+// TestRunTerminal types an interrupt at a terminal: the command gets it once,
+// whether callgate is there beside it or not.
+func TestRunTerminal(t *testing.T) {
+	program, profile := victim(t)
+	for _, flags := range [][]string{nil, {"--at", "main"}, {"--after", "mkdir,1000"}} {
+		terminal, side, err := openTerminal()
+		if err != nil {
+			t.Skipf("no pseudo-terminal: %v", err)
+		}
+		args := append([]string{"run", "--profile", profile}, flags...)
+		cmd := callgate(t, append(args, program, "signals")...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = side, side, side
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		side.Close()
+		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		lines := bufio.NewReader(terminal)
+		wait := func(want string) {
+			t.Helper()
+			for {
+				line, err := lines.ReadString('\n')
+				line = strings.TrimSuffix(strings.TrimSpace(line), "^C")
+				if line = strings.TrimPrefix(line, "^C"); line == want {
+					return
+				}
+				if line != "" || err != nil {
+					t.Fatalf("%q: the terminal shows %q, %v; want %q", flags, line, err, want)
+				}
+			}
+		}
+		wait("ready")
+		for range 2 {
+			if _, err := terminal.WriteString("\x03"); err != nil {
+				t.Fatal(err)
+			}
+			wait("signal 2")
+		}
+		// Had either come twice, its second copy would stand before this.
+		if err := cmd.Process.Signal(unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		wait("signal 10")
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		timer.Stop()
+		terminal.Close()
+	}
+}
+
+// openTerminal makes a pseudo-terminal.
+func openTerminal() (terminal, side *os.File, err error) {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	terminal = os.NewFile(uintptr(fd), "ptmx")
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		return nil, nil, errors.Join(err, terminal.Close())
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		return nil, nil, errors.Join(err, terminal.Close())
+	}
+	side, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	return terminal, side, err
+}
