@@ -75,10 +75,9 @@ func architectures(abis []seccomp.ABI) []uint32 {
 }
 
 // numbersOf is the set of calls whose number is in the space of abi, given
-// that their architecture is: on x86_64, bit 30 tells x32 calls, but for the
-// number -1 (see [seccomp.ABIOf]).
+// that their architecture is: see [seccomp.ABIOf].
 func (s *Space) numbersOf(abi seccomp.ABI) Node {
-	x32 := s.And(s.Bit(WordNR, 30), s.Not(s.Equal(WordNR, 0xffffffff)))
+	x32 := s.And(s.AtLeast(WordNR, seccomp.X32.Base()), s.Not(s.Equal(WordNR, 0xffffffff)))
 	switch abi {
 	case seccomp.X32:
 		return x32

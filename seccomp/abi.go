@@ -40,8 +40,8 @@ const (
 	numABI
 )
 
-// x32Bit is __X32_SYSCALL_BIT: it tells x32 calls from x86_64 ones, which
-// share an AUDIT_ARCH value.
+// x32Bit is __X32_SYSCALL_BIT, set in the numbers of x32 calls, which share
+// an AUDIT_ARCH value with x86_64 ones.
 const x32Bit = 0x40000000
 
 type abiFacts struct {
@@ -91,12 +91,12 @@ func ABIs() []ABI {
 }
 
 // ABIOf is the ABI of a call with the given AUDIT_ARCH value and number; ok
-// is false where no ABI has that value. On x86_64 bit 30 of the number tells
-// x32 calls, but for 0xffffffff: that is the number -1 with which a tracer
-// skips a call, and belongs to x86_64.
+// is false where no ABI has that value. On x86_64 numbers of 0x40000000 and
+// more are x32's, as libseccomp has it, but for 0xffffffff: that is the number
+// -1 with which a tracer skips a call, and belongs to x86_64.
 func ABIOf(arch, nr uint32) (abi ABI, ok bool) {
 	if arch == abis[X86_64].arch {
-		if nr&x32Bit != 0 && nr != 0xffffffff {
+		if nr >= x32Bit && nr != 0xffffffff {
 			return X32, true
 		}
 		return X86_64, true
