@@ -1,3 +1,5 @@
+//go:build ignore
+
 // Reads three words of four bytes, asks for its process id, and writes too
 // much at once. It knows nothing of seccomp.
 #include <errno.h>
