@@ -77,39 +77,64 @@ func (p point) of(abi seccomp.ABI) (tracee.Point, error) {
 	return tracee.Point{After: p.count, NR: nr}, nil
 }
 
-// hold starts a command and runs it to a point. The caller must call Close.
-func (r *runner) hold(path string, args []string, p point) (*tracee.Tracee, tracee.Reached, error) {
-	held, err := tracee.Start(tracee.Command{
+// heldCommand is a command that runs beside this process, and gets the signals
+// that this process gets.
+type heldCommand struct {
+	*tracee.Tracee
+	stopForwarding func()
+}
+
+func (c heldCommand) Close() error {
+	c.stopForwarding()
+	return c.Tracee.Close()
+}
+
+// wait waits for the end of the command, whose exit status is the answer.
+func (c heldCommand) wait(blocked func(tracee.Blocked)) error {
+	status, err := c.Wait(blocked)
+	if err != nil {
+		return err
+	}
+	return exit(statusOfCommand(status))
+}
+
+// statusOfCommand is the exit status that tells how a command ended.
+func statusOfCommand(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}
+
+// hold starts a command and runs it to a point. The caller must call Close
+// where there is no error.
+func (r *runner) hold(path string, args []string, p point) (heldCommand, tracee.Reached, error) {
+	t, err := tracee.Start(tracee.Command{
 		Path: path, Args: args, Env: os.Environ(), FDs: []uintptr{0, 1, 2},
 	}, tracee.Options{ExitKill: true})
 	if e := (*os.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
-		return nil, tracee.Reached{}, cannotExecute(path, err)
+		return heldCommand{}, tracee.Reached{}, cannotExecute(path, err)
 	}
 	if err != nil {
-		return nil, tracee.Reached{}, err
+		return heldCommand{}, tracee.Reached{}, err
 	}
-	reached, err := r.runTo(held, p)
+	c := heldCommand{t, forwardSignals(t.Signal)}
+	where, err := p.of(t.ABI())
 	if err != nil {
-		err = errors.Join(r.notReached(held, p, err), held.Close())
-		return nil, reached, err
+		return heldCommand{}, tracee.Reached{}, errors.Join(err, c.Close())
+	}
+	reached, err := t.RunTo(where)
+	if err != nil {
+		return heldCommand{}, reached, errors.Join(notReached(t, p, err), c.Close())
 	}
 	if reached.Substitute != "" {
 		r.terminal.say("%s", reached.Substitute)
 	}
-	return held, reached, nil
-}
-
-func (r *runner) runTo(held *tracee.Tracee, p point) (tracee.Reached, error) {
-	where, err := p.of(held.ABI())
-	if err != nil {
-		return tracee.Reached{}, err
-	}
-	defer forwardSignals(held.Signal)()
-	return held.RunTo(where)
+	return c, reached, nil
 }
 
 // notReached is the error of a program that does not get to the point.
-func (r *runner) notReached(held *tracee.Tracee, p point, err error) error {
+func notReached(held *tracee.Tracee, p point, err error) error {
 	f := &failure{status: statusTool, err: err}
 	switch {
 	case errors.Is(err, tracee.ErrEnded):
@@ -156,18 +181,5 @@ func (r *runner) runHeld(path string, args []string, p point, f filter) error {
 	if err := held.Detach(); err != nil {
 		return err
 	}
-	defer forwardSignals(held.Signal)()
-	status, err := held.Wait(nil)
-	if err != nil {
-		return err
-	}
-	return exit(statusOfCommand(status))
-}
-
-// statusOfCommand is the exit status that tells how a command ended.
-func statusOfCommand(s syscall.WaitStatus) int {
-	if s.Signaled() {
-		return 128 + int(s.Signal())
-	}
-	return s.ExitStatus()
+	return held.wait(nil)
 }

@@ -114,8 +114,12 @@ func start(t *testing.T, cmd *exec.Cmd) *bufio.Reader {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	t.Cleanup(func() { timer.Stop() })
+	end := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // the command too
+	timer := time.AfterFunc(patience, end)
+	t.Cleanup(func() {
+		timer.Stop()
+		end()
+	})
 	out := bufio.NewReader(r)
 	if line, err := out.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("%q wrote %q, %v", cmd.Args, line, err)
@@ -244,7 +248,7 @@ func TestRunTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		side.Close()
-		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		lines := bufio.NewReader(terminal)
 		wait := func(want string) {
 			t.Helper()

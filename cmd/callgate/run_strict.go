@@ -29,12 +29,7 @@ func (r *runner) runStrict(path string, args []string, p *point) error {
 	case err != nil:
 		return err
 	}
-	defer forwardSignals(held.Signal)()
-	status, err := held.Wait(r.explainStrict)
-	if err != nil {
-		return err
-	}
-	return exit(statusOfCommand(status))
+	return held.wait(r.explainStrict)
 }
 
 // explainStrict tells of the call that ended the program.
