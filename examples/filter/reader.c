@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Reads three words of four bytes, asks for its process id, and writes too
-// much at once. It knows nothing of seccomp.
+// Reads three bytes three times, asks for its process id, and writes too much
+// at once. It knows nothing of seccomp.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +14,10 @@ static void say(const char *text) {
 }
 
 int main(void) {
-	char word[5] = "", line[600], zeros[513] = "";
+	char word[4] = "", line[600], zeros[513] = "";
 
 	for (int i = 1; i <= 3; i++) {
-		ssize_t n = read(0, word, 4);
+		ssize_t n = read(0, word, 3);
 		snprintf(line, sizeof line, "read %d: %s\n", i, n < 0 ? strerror(errno) : word);
 		say(line);
 	}
