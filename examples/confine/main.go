@@ -16,11 +16,22 @@ import (
 )
 
 func main() {
+	ready, confined := make(chan struct{}), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // another thread, older than the filter
+		ready <- struct{}{}
+		<-confined
+		fmt.Println("another thread:", os.Mkdir("x", 0o777))
+		ready <- struct{}{}
+	}()
+	<-ready
 	if err := confine(); err != nil {
 		fmt.Fprintln(os.Stderr, "confine:", err)
 		os.Exit(1)
 	}
-	fmt.Println(os.Mkdir("x", 0o777))
+	fmt.Println("this thread:", os.Mkdir("x", 0o777))
+	close(confined)
+	<-ready
 }
 
 func confine() error {
