@@ -16,15 +16,20 @@ import (
 // diagrams can: what was written is built again and compared, so that the
 // result is the policy, or an error.
 //
-// Cost: for each action that may be the default, a walk over the paths of each
-// number's diagram, of which there may be maxParts; then two or three builds.
+// Cost: for each of maxDefaults actions that may be the default, a walk over the
+// paths of each number's diagram, up to maxDerived in all; then a few builds.
 
 // ErrInexpressible is matched by the errors of [Policy.Derive].
 var ErrInexpressible = errors.New("rules cannot express it")
 
-// maxUnnamed bounds the numbers without a name in a row that become rules by
-// number.
-const maxUnnamed = 64
+// Bounds of what is derived, so that no filter, however odd, makes it a matter
+// of minutes.
+const (
+	maxDefaults = 8       // actions that are tried as the default
+	maxDerived  = 1 << 15 // rules
+	maxUnnamed  = 64      // numbers without a name in a row that become rules by number
+	maxReasons  = 10      // reasons why it cannot be done that are told
+)
 
 // Derive returns rules that make p. Where p was made from rules it is those.
 // Otherwise the rules are by name wherever a number has one, and stand for all
@@ -107,7 +112,7 @@ func (d *deriver) best() (*draft, error) {
 	for _, sec := range d.sections {
 		for _, exit := range d.s.exits(sec.numbers, fieldNR) {
 			a, ok := d.s.Action(exit)
-			if !ok || tried[a] {
+			if !ok || tried[a] || len(tried) == maxDefaults {
 				continue
 			}
 			tried[a] = true
@@ -119,6 +124,9 @@ func (d *deriver) best() (*draft, error) {
 	if best == nil {
 		return nil, fmt.Errorf("every call is told apart by its arguments: %w", ErrInexpressible)
 	}
+	if more := best.failed - len(best.errs); more > 0 {
+		best.errs = append(best.errs, fmt.Errorf("and %d more", more))
+	}
 	return best, errors.Join(best.errs...)
 }
 
@@ -127,8 +135,10 @@ type draft struct {
 	rules   Rules
 	calls   []*derivedCall
 	byName  map[string]*derivedCall
-	unnamed int
-	errs    []error
+	unnamed int     // rules by number
+	said    int     // rules
+	failed  int     // reasons why it cannot be done
+	errs    []error // the first maxReasons of them
 }
 
 // derivedCall is what each ABI says of one call.
@@ -149,6 +159,10 @@ func (d *deriver) draft(fallback seccomp.Action) *draft {
 			continue
 		}
 		for _, sp := range spans {
+			if f.said > maxDerived {
+				f.fail("more than %d rules", maxDerived)
+				return f
+			}
 			if sp.then == True {
 				continue
 			}
@@ -165,11 +179,14 @@ func (d *deriver) draft(fallback seccomp.Action) *draft {
 }
 
 func (f *draft) fail(format string, args ...any) {
+	if f.failed++; f.failed > maxReasons {
+		return
+	}
 	f.errs = append(f.errs, fmt.Errorf("%w: %w", fmt.Errorf(format, args...), ErrInexpressible))
 }
 
 // worse orders drafts.
-func (f *draft) worse() int { return len(f.errs)*maxRanges + f.unnamed }
+func (f *draft) worse() int { return f.failed*maxRanges + f.unnamed }
 
 // span notes what the calls of a range of numbers get.
 func (f *draft) span(abi seccomp.ABI, sp span, said parts) {
@@ -197,6 +214,7 @@ func (f *draft) numbers(abi seccomp.ABI, low, high uint64, said parts) {
 	}
 	for nr := low; nr < high; nr++ {
 		f.unnamed++
+		f.said += len(said)
 		f.calls = append(f.calls, &derivedCall{rule: Rule{Number: uint32(nr)}, on: []seccomp.ABI{abi}, said: []parts{said}})
 	}
 }
@@ -210,6 +228,7 @@ func (f *draft) say(r Rule, abi seccomp.ABI, said parts) {
 	}
 	c.on = append(c.on, abi)
 	c.said = append(c.said, said)
+	f.said += len(said)
 }
 
 // finish makes rules of what was noted. Rules on which all ABIs agree that

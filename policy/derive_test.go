@@ -1,11 +1,14 @@
 package policy_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"github.com/callgate/callgate/internal/arbitrary"
+	"github.com/callgate/callgate/lift"
 	. "github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
 )
@@ -136,5 +139,33 @@ func TestDeriveRandom(t *testing.T) {
 	t.Logf("%d expressed, %d refused", expressed, refused)
 	if expressed < 350 {
 		t.Errorf("only %d of 400 policies that were made from rules came back", expressed)
+	}
+}
+
+// Whatever a program does, it becomes rules for the same policy or an error.
+func TestDerivePrograms(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 300 {
+		program := arbitrary.Program(random, 25)
+		p, err := lift.Program(program, binary.LittleEndian)
+		if err != nil {
+			continue // too large
+		}
+		r, err := p.Derive()
+		switch {
+		case errors.Is(err, ErrInexpressible):
+			continue
+		case err != nil:
+			t.Fatalf("%v\n%v", program, err)
+		case len(r.ABIs) == 0:
+			if a, ok := p.Space().Action(p.Root()); !ok || a != r.Default {
+				t.Fatalf("%v\ngives every call %v", program, r.Default)
+			}
+			continue
+		}
+		built, err := p.Space().Build(r)
+		if err != nil || built.Root() != p.Root() {
+			t.Fatalf("%v\nbecomes %v (%v)", program, r, err)
+		}
 	}
 }

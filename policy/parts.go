@@ -12,8 +12,12 @@ import (
 // This file divides the calls of one number into parts that conditions of
 // rules can state.
 
-// maxParts bounds the parts of one number.
-const maxParts = 512
+// maxParts and maxSteps bound the parts of one number and the work to find
+// them: a diagram can have more paths than anybody can walk.
+const (
+	maxParts = 512
+	maxSteps = 1 << 14
+)
 
 // part is a set of calls, told by their arguments, with the same answer.
 type part struct {
@@ -51,6 +55,7 @@ type divider struct {
 	narrow   bool // conditions look at the low half of arguments
 	fallback Node
 	found    parts
+	steps    int
 	err      error
 }
 
@@ -58,8 +63,12 @@ type divider struct {
 // what is left to ask.
 func (d *divider) walk(n Node, when []Condition) {
 	s := d.s
+	d.steps++
 	switch a, ok := s.Action(n); {
 	case d.err != nil || n == d.fallback:
+		return
+	case d.steps > maxSteps:
+		d.err = errors.New("its arguments are told apart in too many ways")
 		return
 	case ok:
 		if d.found = append(d.found, part{slices.Clone(when), a}); len(d.found) > maxParts {
