@@ -145,7 +145,7 @@ func TestDeriveRandom(t *testing.T) {
 // Whatever a program does, it becomes rules for the same policy or an error.
 func TestDerivePrograms(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	for range 300 {
+	for range 100 {
 		program := arbitrary.Program(random, 25)
 		p, err := lift.Program(program, binary.LittleEndian)
 		if err != nil {
