@@ -18,6 +18,9 @@ import (
 // errNotHeld says that a system call cannot be made in the program now.
 var errNotHeld = errors.New("the program is not held at a point: call RunTo first")
 
+// errStrict says that no further call can be made in the program.
+var errStrict = errors.New("the program is in strict mode, and would be killed by the call that installs a filter")
+
 func (t *tracee) syscall(nr uint32, args []uint64) (result int64, err error) {
 	if len(args) > 6 {
 		return 0, fmt.Errorf("a system call has at most 6 arguments, not %d", len(args))
@@ -127,6 +130,10 @@ func (t *tracee) install(p bpf.Program, o kernel.InstallOptions) (err error) {
 		return kernel.ExplainInstall(p, o.Flags, -int(unix.EINVAL))
 	}
 	t.do(func() {
+		if s, statusErr := kernel.ReadStatus(t.pid); statusErr == nil && s.Mode == kernel.ModeStrict {
+			err = errStrict
+			return
+		}
 		if o.Flags&kernel.TSync == 0 {
 			if err = t.oneThread(); err != nil {
 				return
@@ -204,6 +211,9 @@ func (t *tracee) scratch(size int) (uint64, error) {
 
 func (t *tracee) strict() (err error) {
 	t.do(func() {
+		if s, statusErr := kernel.ReadStatus(t.pid); statusErr == nil && s.Mode == kernel.ModeStrict {
+			return // by itself
+		}
 		if err = t.oneThread(); err != nil {
 			return
 		}

@@ -138,6 +138,24 @@ func TestStrictAllowed(t *testing.T) {
 	}
 }
 
+// TestStrictByItself has a program that is in strict mode already: it is
+// followed as it is, and no call is made in it.
+func TestStrictByItself(t *testing.T) {
+	prctl := map[seccomp.ABI]uint32{seccomp.X86_64: 157, seccomp.X86: 172, seccomp.AARCH64: 167}
+	x := hold(t, nil, build(t, "program.c"), "strict", "write")
+	x.to(tracee.Point{After: 1, NR: prctl[x.ABI()]})
+	if err := x.Install(bpf.Program{bpf.Ret(seccomp.Allow)}, kernel.InstallOptions{NoNewPrivs: true}); err == nil {
+		t.Error("a filter can be installed in strict mode")
+	}
+	if err := x.Strict(); err != nil {
+		t.Error(err)
+	}
+	blocked, status := x.blockedCalls()
+	if out := <-x.out; status != "SIGKILL" || out != "main\nwritten\n" || len(blocked) != 1 || blocked[0].Data.NR != exitGroup[x.ABI()] {
+		t.Errorf("ended with %s, wrote %q, stopped %+v", status, out, blocked)
+	}
+}
+
 // TestStrictUnderFilter cannot have both.
 func TestStrictUnderFilter(t *testing.T) {
 	x := hold(t, nil, build(t, "program.c"), "write")

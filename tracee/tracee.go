@@ -134,8 +134,9 @@ func (t *Tracee) Syscall(nr uint32, args ...uint64) (int64, error) { return t.t.
 // here. Other errors are those of [kernel.Install].
 func (t *Tracee) Install(p bpf.Program, o kernel.InstallOptions) error { return t.t.install(p, o) }
 
-// Strict puts the program into strict mode. The error matches [ErrThreads]
-// where it has several threads, since strict mode holds one.
+// Strict puts the program into strict mode, unless it has put itself there. The
+// error matches [ErrThreads] where it has several threads, since strict mode
+// holds one.
 func (t *Tracee) Strict() error { return t.t.strict() }
 
 // Memory is that of the program.

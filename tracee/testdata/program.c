@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,6 +116,8 @@ int main(int argc, char **argv) {
 			abort();
 		} else if (!strcmp(argv[i], "write")) {
 			say("written\n");
+		} else if (!strcmp(argv[i], "strict")) {
+			prctl(PR_SET_SECCOMP, 1);
 		} else if (!strcmp(argv[i], "exit")) {
 			_exit(7);
 		}
