@@ -236,6 +236,6 @@ func ExampleCompile() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(len(program), "instructions; 513 bytes to fd 1:", verdict)
-	// Output: 24 instructions; 513 bytes to fd 1: KILL_PROCESS
+	fmt.Println("513 bytes to fd 1:", verdict)
+	// Output: 513 bytes to fd 1: KILL_PROCESS
 }
