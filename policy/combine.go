@@ -13,10 +13,12 @@ func (s *Space) apply(a, b Node, op func(a, b node) Node) Node {
 		if r, ok := done[key]; ok {
 			return r
 		}
+		s.step()
 		level := min(s.nodes[a].level, s.nodes[b].level)
 		var r Node
 		switch {
-		case s.full:
+		case s.full || len(done) >= s.limit:
+			s.full = true
 			return False
 		case level == terminalLevel:
 			r = op(s.nodes[a], s.nodes[b])

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/callgate/callgate/seccomp"
@@ -44,8 +45,13 @@ func (d Difference) Weaker() bool { return permits(d.A) > permits(d.B) }
 // filter that looks at single bits of the number can have 2^31.
 const maxRanges = 8192
 
+// maxDifferences bounds the differences that are listed. There are so many
+// only where a filter takes its answers from the call itself.
+const maxDifferences = 1 << 16
+
 // Diff lists the differences between two policies, by architecture, then by
-// the first number. There are none exactly when the policies are equal.
+// the first number. There are none exactly when the policies are equal. The
+// error is [ErrTooLarge].
 func Diff(a, b *Policy) ([]Difference, error) {
 	b, err := b.In(a.space)
 	if err != nil {
@@ -54,21 +60,29 @@ func Diff(a, b *Policy) ([]Difference, error) {
 	if a.root == b.root {
 		return nil, nil
 	}
-	d := differ{s: a.space}
+	d := differ{s: a.space, answers: map[Node][]way{}}
 	root := d.product(a.root, b.root)
 	if a.space.Full() {
 		return nil, a.space.errFull()
 	}
 	d.architectures(root)
+	switch {
+	case d.err != nil:
+		return nil, d.err
+	case a.space.Full():
+		return nil, a.space.errFull()
+	}
 	return d.found, nil
 }
 
 // differ finds differences in the product of two diagrams: the diagram whose
 // answers are pairs of answers, or True where both answer alike.
 type differ struct {
-	s     *Space
-	pairs [][2]seccomp.Action
-	found []Difference
+	s       *Space
+	pairs   [][2]seccomp.Action
+	answers map[Node][]way // to pairs, by the diagram over the arguments
+	found   []Difference
+	err     error
 }
 
 func (d *differ) product(a, b Node) Node {
@@ -100,8 +114,9 @@ func (d *differ) architectures(root Node) {
 	spans, ok := s.spans(rest, fieldArch, 0, maxRanges)
 	if !ok {
 		// Some other test of the architecture: an example for each answer.
-		for _, n := range s.exits(rest, fieldArch) {
-			d.numbers(s.witness(s.reaching(rest, fieldArch, n)).Arch, true, n)
+		ways, _ := s.ways(rest, fieldArch)
+		for _, w := range ways {
+			d.numbers(w.words[WordArch], true, w.to)
 		}
 		return
 	}
@@ -130,51 +145,50 @@ func (s *Space) Fix(n Node, w Word, v uint32) Node {
 	}
 }
 
-// exits are the diagrams behind field f that n leads to, in the order of the
-// smallest value that leads to each.
-func (s *Space) exits(n Node, f field) []Node {
-	var out []Node
-	seen := map[Node]bool{}
+// way is a diagram behind a field, with the words of the smallest call for
+// which a diagram leads to it.
+type way struct {
+	to    Node
+	words [numWords]uint32
+}
+
+// ways are the diagrams behind field f that n leads to, the one with the
+// smallest call first. What is tested last is searched first, so that the
+// first way to a node is the one of its smallest call. visited is the number
+// of nodes that it took.
+func (s *Space) ways(n Node, f field) (out []way, visited int) {
+	var words [numWords]uint32
+	s.startWalk()
 	var walk func(Node)
 	walk = func(n Node) {
-		if seen[n] {
+		if !s.firstVisit(n) {
 			return
 		}
-		seen[n] = true
+		visited++
 		t := s.nodes[n]
 		if t.level >= f.end() {
-			out = append(out, n)
+			out = append(out, way{n, words})
 			return
 		}
 		walk(t.lo)
+		bit := uint32(1) << (31 - t.level%32)
+		words[t.level/32] |= bit
 		walk(t.hi)
+		words[t.level/32] &^= bit
 	}
 	walk(n)
-	return out
+	return out, visited
 }
 
-// reaching is the set of calls for which n, followed through the bits of f
-// and those before it, leads to exit. It is not empty where exit is one of
-// the exits of n.
-func (s *Space) reaching(n Node, f field, exit Node) Node {
-	done := map[Node]Node{}
-	var walk func(Node) Node
-	walk = func(n Node) Node {
-		if r, ok := done[n]; ok {
-			return r
-		}
-		t := s.nodes[n]
-		r := False
-		switch {
-		case n == exit:
-			r = True
-		case t.level < f.end():
-			r = s.branch(t.level, walk(t.lo), walk(t.hi))
-		}
-		done[n] = r
-		return r
+// exits are the diagrams behind field f that n leads to, in the order of the
+// smallest value that leads to each.
+func (s *Space) exits(n Node, f field) []Node {
+	ways, _ := s.ways(n, f)
+	out := make([]Node, len(ways))
+	for i, w := range ways {
+		out[i] = w.to
 	}
-	return walk(n)
+	return out
 }
 
 // numbers adds the differences of one architecture, given the product
@@ -218,29 +232,49 @@ func (d *differ) numbersOf(arch uint32, other bool, abi seccomp.ABI, n Node) {
 	for _, sp := range spans {
 		ranges[sp.then] = append(ranges[sp.then], Range{uint32(sp.low), uint32(sp.high)})
 	}
-	for _, exit := range s.exits(n, fieldNR) {
-		if exit == True {
+	exits, _ := s.ways(n, fieldNR)
+	for _, exit := range exits {
+		if exit.to == True || s.Full() || d.err != nil {
 			continue
 		}
-		numbers := ranges[exit]
+		numbers := ranges[exit.to]
 		if !ok {
-			nr := s.witness(s.reaching(n, fieldNR, exit)).NR
+			nr := exit.words[WordNR]
 			numbers = []Range{{nr, nr}}
 		}
-		for _, answer := range s.exits(exit, fieldAll) {
-			if answer == True {
-				continue
-			}
-			pair := d.pairs[s.nodes[answer].lo]
-			call := s.witness(s.reaching(exit, fieldAll, answer))
-			call.Arch, call.NR = arch, numbers[0].Low
-			d.found = append(d.found, Difference{
-				Arch: arch, OtherArch: other, ABI: abi,
-				Numbers: numbers, Truncated: !ok,
-				A: pair[0], B: pair[1],
-				Always: exit == answer,
-				Call:   call,
-			})
+		d.add(exit.to, Difference{
+			Arch: arch, OtherArch: other, ABI: abi, Numbers: numbers, Truncated: !ok,
+		})
+	}
+}
+
+// add adds the differences of calls that lead to n, which tests arguments.
+func (d *differ) add(n Node, found Difference) {
+	s := d.s
+	answers, ok := d.answers[n]
+	if !ok {
+		var visited int
+		answers, visited = s.ways(n, fieldAll)
+		s.steps -= visited
+		d.answers[n] = answers
+	}
+	switch {
+	case s.steps < 0:
+		s.full = true
+		return
+	case len(d.found)+len(answers) > maxDifferences:
+		d.err = fmt.Errorf("%w: the two differ in more than %d ways", ErrTooLarge, maxDifferences)
+		return
+	}
+	for _, answer := range answers {
+		if answer.to == True {
+			continue
 		}
+		pair := d.pairs[s.nodes[answer.to].lo]
+		found.A, found.B = pair[0], pair[1]
+		found.Always = answer.to == n
+		found.Call = dataOf(&answer.words)
+		found.Call.Arch, found.Call.NR = found.Arch, found.Numbers[0].Low
+		d.found = append(d.found, found)
 	}
 }

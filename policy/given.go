@@ -53,11 +53,9 @@ type Answer struct {
 // smallest such call as a witness, in the order of the witnesses.
 func (p *Policy) Answers() []Answer {
 	var out []Answer
-	for _, exit := range p.space.exits(p.root, fieldAll) {
-		out = append(out, Answer{
-			Action: seccomp.Action(p.space.nodes[exit].lo),
-			Call:   p.space.witness(p.space.reaching(p.root, fieldAll, exit)),
-		})
+	ways, _ := p.space.ways(p.root, fieldAll)
+	for _, w := range ways {
+		out = append(out, Answer{seccomp.Action(p.space.nodes[w.to].lo), dataOf(&w.words)})
 	}
 	return out
 }

@@ -13,7 +13,10 @@ var ErrTooLarge = errors.New("policy too large")
 // answer from, because it was not made from any.
 var ErrNoRules = errors.New("policy was not made from rules")
 
-// Policy is a function from a call to an action, in canonical form.
+// Policy is a function from a call to an action, in canonical form. Evaluating
+// it, by Eval, Decide or Consider, and writing it as text only reads, so that
+// several goroutines may do that at a time; everything else may change its
+// space.
 type Policy struct {
 	space *Space
 	root  Node

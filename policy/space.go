@@ -12,7 +12,8 @@ import (
 //
 // Invariant: a node stands once in its space, its two branches differ, and
 // both test later levels. So equal functions are equal node numbers. Every
-// operation costs at most the product of the sizes of its operands.
+// operation costs at most the product of the sizes of its operands, which for
+// hostile ones is far more than the nodes that it makes: a space bounds both.
 
 // Node is a decision diagram in a [Space]: a function from a call either to
 // an action or to true and false. The latter are called sets below.
@@ -25,18 +26,30 @@ const (
 )
 
 // DefaultLimit is the number of nodes that a [Space] may hold unless told
-// otherwise; 2 Mi nodes take about 64 MiB. Docker's default profile on three
-// ABIs takes about 530.
+// otherwise; 2 Mi nodes take about 64 MiB, and twice that while the tables
+// grow. Docker's default profile on three ABIs takes about 530.
 const DefaultLimit = 2 << 20
 
-// Space holds diagrams and makes equal ones identical. It is not safe for
+// stepsPerNode is how many steps operations may take for each node that a
+// space may hold. Compilers' filters and people's rules take one or two.
+const stepsPerNode = 8
+
+// maxCache bounds the results that are kept, in entries of 16 bytes: more
+// would be slower to reach than what they save.
+const maxCache = 1 << 18
+
+// Space holds diagrams and makes equal ones identical. It never forgets one,
+// so it is for one question or a few that belong together. It is not safe for
 // concurrent use, except that evaluation only reads.
 type Space struct {
 	nodes  []node
 	unique []Node // open addressing; 0 is free, for node 0 is never looked up
 	cache  []cached
 	limit  int
+	steps  int // that operations may still take
 	full   bool
+	visits []uint32 // the walk that visited each node last
+	walk   uint32
 }
 
 type node struct {
@@ -56,21 +69,26 @@ const (
 type cached struct{ f, g, h, result Node }
 
 // NewSpace returns an empty space that holds at most limit nodes; 0 means
-// [DefaultLimit].
+// [DefaultLimit]. The time that its operations take in all is bounded, too, in
+// proportion to limit.
 func NewSpace(limit int) *Space {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	s := &Space{limit: limit, unique: make([]Node, 1<<10), cache: make([]cached, 1<<10)}
+	s := &Space{
+		limit: limit, steps: limit * stepsPerNode,
+		unique: make([]Node, 1<<10), cache: make([]cached, 1<<10),
+	}
 	s.nodes = append(s.nodes,
 		node{terminalLevel, 0, kindBool},
 		node{terminalLevel, 1, kindBool})
 	return s
 }
 
-// Full reports whether the space has reached its limit. From then on what its
-// operations return means nothing: whoever builds large diagrams asks at the
-// end and gives up.
+// Full reports whether the space has reached its limit, in nodes or in time.
+// From then on what its operations return means nothing: whoever builds large
+// diagrams asks at the end and gives up. What stood in the space before stays
+// good.
 func (s *Space) Full() bool { return s.full }
 
 // Len is the number of nodes in the space.
@@ -149,6 +167,7 @@ func (s *Space) IfThenElse(f, g, h Node) Node {
 	if c := s.cache[slot]; c.f == f && c.g == g && c.h == h {
 		return c.result
 	}
+	s.step()
 	level := min(s.nodes[f].level, s.nodes[g].level, s.nodes[h].level)
 	f0, f1 := s.branches(f, level)
 	g0, g1 := s.branches(g, level)
@@ -157,6 +176,14 @@ func (s *Space) IfThenElse(f, g, h Node) Node {
 	slot = hash(uint32(f), uint32(g), uint32(h)) & uint32(len(s.cache)-1)
 	s.cache[slot] = cached{f, g, h, r}
 	return r
+}
+
+// step counts one step of an operation that may take more than there are
+// nodes.
+func (s *Space) step() {
+	if s.steps--; s.steps < 0 {
+		s.full = true
+	}
 }
 
 // branches are the diagrams of n for the test at level clear and set.
@@ -201,7 +228,9 @@ func (s *Space) intern(n node) Node {
 // grow doubles the tables. The cache is emptied: it only saves work.
 func (s *Space) grow() {
 	s.unique = make([]Node, 2*len(s.unique))
-	s.cache = make([]cached, len(s.unique))
+	if size := min(len(s.unique), maxCache); size > len(s.cache) {
+		s.cache = make([]cached, size)
+	}
 	mask := uint32(len(s.unique) - 1)
 	for id := Node(2); int(id) < len(s.nodes); id++ {
 		n := s.nodes[id]
@@ -235,22 +264,38 @@ func (s *Space) eval(n Node, words *[numWords]uint32) node {
 	}
 }
 
+// startWalk starts a walk that visits no node twice; none may be made during
+// it.
+func (s *Space) startWalk() {
+	if s.walk++; s.walk == 0 || len(s.visits) < len(s.nodes) {
+		s.visits, s.walk = make([]uint32, cap(s.nodes)), 1
+	}
+}
+
+// firstVisit reports whether the walk gets to n for the first time.
+func (s *Space) firstVisit(n Node) bool {
+	first := s.visits[n] != s.walk
+	s.visits[n] = s.walk
+	return first
+}
+
 // Size is the number of nodes that n reaches, terminals included.
 func (s *Space) Size(n Node) int {
-	seen := map[Node]bool{}
+	s.startWalk()
+	size := 0
 	var walk func(Node)
 	walk = func(n Node) {
-		if seen[n] {
+		if !s.firstVisit(n) {
 			return
 		}
-		seen[n] = true
+		size++
 		if t := s.nodes[n]; t.level != terminalLevel {
 			walk(t.lo)
 			walk(t.hi)
 		}
 	}
 	walk(n)
-	return len(seen)
+	return size
 }
 
 // copyFrom returns the diagram n of another space in s. The answers are
@@ -285,5 +330,8 @@ func (s *Space) copyFrom(other *Space, n Node, terminal func(node) Node) Node {
 
 // errFull says that a diagram outgrew its space.
 func (s *Space) errFull() error {
+	if len(s.nodes) < s.limit {
+		return fmt.Errorf("%w: telling its cases apart takes more than %d steps", ErrTooLarge, s.limit*stepsPerNode)
+	}
 	return fmt.Errorf("%w: more than %d nodes", ErrTooLarge, s.limit)
 }

@@ -32,10 +32,12 @@ import (
 // diagram with more is asked about bits.
 const maxSpans = 24
 
-// String is the policy as text.
+// String is the policy as text. It leaves the policy's space as it is.
 func (p *Policy) String() string {
-	t := &textWriter{s: p.space, decisions: map[Node]decision{}, uses: map[Node]int{}, names: map[Node]string{}}
-	return t.policy(p.root)
+	// Taking sections apart makes a few nodes for each ABI.
+	s := NewSpace(p.space.Len() + 1<<14)
+	t := &textWriter{s: s, decisions: map[Node]decision{}, uses: map[Node]int{}, names: map[Node]string{}}
+	return t.policy(s.copyFrom(p.space, p.root, nil))
 }
 
 // decision is a diagram as questions.
@@ -103,30 +105,43 @@ func (t *textWriter) policy(root Node) string {
 	return t.b.String()
 }
 
-// mostCommon is the exit of n behind f that most values of f lead to; the
-// first of several.
+// mostCommon is the exit of n behind f, a field of 32 bits, that most values of
+// f lead to; the first of several.
 func (s *Space) mostCommon(n Node, f field) Node {
-	best, most := n, -1.0
+	values := map[Node]uint64{n: 1 << 32} // how many lead to each node
+	for _, at := range s.inside(n, f) {
+		t := s.nodes[at]
+		values[t.lo] += values[at] / 2
+		values[t.hi] += values[at] / 2
+	}
+	best, most := n, uint64(0)
 	for _, exit := range s.exits(n, f) {
-		if exit == True {
-			continue // marks what is not asked about
-		}
-		if share := s.share(s.reaching(n, f, exit), map[Node]float64{False: 0, True: 1}); share > most {
-			best, most = exit, share
+		// True marks what is not asked about.
+		if exit != True && values[exit] > most {
+			best, most = exit, values[exit]
 		}
 	}
 	return best
 }
 
-// share is the part of all calls that is in a set.
-func (s *Space) share(set Node, done map[Node]float64) float64 {
-	v, ok := done[set]
-	if !ok {
-		t := s.nodes[set]
-		v = (s.share(t.lo, done) + s.share(t.hi, done)) / 2
-		done[set] = v
+// inside are the nodes that n leads to and that test f or what stands before
+// it, each before those that it leads to.
+func (s *Space) inside(n Node, f field) []Node {
+	var out []Node
+	s.startWalk()
+	var walk func(Node)
+	walk = func(n Node) {
+		t := s.nodes[n]
+		if t.level >= f.end() || !s.firstVisit(n) {
+			return
+		}
+		walk(t.lo)
+		walk(t.hi)
+		out = append(out, n)
 	}
-	return v
+	walk(n)
+	slices.Reverse(out)
+	return out
 }
 
 // section lists what the numbers of abi lead to; ok is false where they all
