@@ -30,8 +30,8 @@ type Options struct {
 	Update bool
 }
 
-// Test runs each session of a document in a subtest. The documents show a
-// little-endian PC: elsewhere, and on other systems than Linux, it skips.
+// Test runs each session of a document in a subtest. The documents show
+// Linux on x86_64: elsewhere it skips.
 func Test(t *testing.T, document string, o Options) {
 	need.Linux(t)
 	if runtime.GOARCH != "amd64" {
