@@ -35,7 +35,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("lift: instruction %d (%v): %v: the filter's meaning takes more than %d nodes here, "+
+	return fmt.Sprintf("lift: instruction %d (%v): %v: the filter's meaning outgrows the budget of %d nodes here, "+
 		"as arithmetic on several words can (a product of two arguments, say)", e.PC, e.Instruction, policy.ErrTooLarge, e.Limit)
 }
 
@@ -120,10 +120,11 @@ type lifter struct {
 func (l *lifter) full() bool { return l.s.Full() || l.verdicts > l.s.Limit()/2 }
 
 // edge is a way from one instruction to another: for the calls of from that
-// are in the set when.
+// are in the set when, or for those that are not.
 type edge struct {
 	from int
 	when policy.Node
+	not  bool
 }
 
 // state is what the registers hold before an instruction; nil where that does
@@ -171,17 +172,17 @@ func (l *lifter) forward(pc int) {
 	switch {
 	case l.p[pc].IsJump():
 		l.tests[pc] = l.test(pc)
-		l.pass(pc, holds, l.tests[pc])
-		l.pass(pc, fails, l.s.Not(l.tests[pc]))
+		l.pass(pc, holds, l.tests[pc], policy.False)
+		l.pass(pc, fails, l.tests[pc], policy.True)
 	case holds >= 0:
-		l.pass(pc, holds, policy.True)
+		l.pass(pc, holds, policy.True, policy.False)
 	}
 }
 
 // pass adds a way, unless no call can take it.
-func (l *lifter) pass(from, to int, when policy.Node) {
-	if when != policy.False {
-		l.into[to] = append(l.into[to], edge{from, when})
+func (l *lifter) pass(from, to int, when, unless policy.Node) {
+	if when != unless {
+		l.into[to] = append(l.into[to], edge{from, when, unless == policy.True})
 	}
 }
 
@@ -206,7 +207,15 @@ func (l *lifter) merge(pc int) {
 }
 
 // came is the set of calls that take a way.
-func (l *lifter) came(e edge) policy.Node { return l.s.And(l.reach(e.from), e.when) }
+func (l *lifter) came(e edge) policy.Node { return l.take(l.reach(e.from), e) }
+
+// take are the calls of a set that take a way.
+func (l *lifter) take(set policy.Node, e edge) policy.Node {
+	if e.not {
+		return l.s.IfThenElse(e.when, policy.False, set)
+	}
+	return l.s.And(e.when, set)
+}
 
 // reach is the set of calls that reach pc. It is needed only where ways with
 // different values meet, and then for all instructions before.
@@ -214,7 +223,7 @@ func (l *lifter) reach(pc int) policy.Node {
 	for at := len(l.reaches); at <= pc; at++ {
 		set := policy.False
 		for _, e := range l.into[at] {
-			set = l.s.Or(set, l.s.And(l.reaches[e.from], e.when))
+			set = l.s.Or(set, l.take(l.reaches[e.from], e))
 		}
 		l.reaches = append(l.reaches, set)
 	}

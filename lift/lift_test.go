@@ -187,8 +187,10 @@ func TestStack(t *testing.T) {
 	}
 }
 
-func dockerFilter(t testing.TB) bpf.Program {
-	b, err := os.ReadFile(filepath.Join(need.Data(t, "golden-bpf"), "docker20.10.24-def.crun1.8.1.0.bpf"))
+// dockerFilter is the filter that crun made of Docker's default profile, with
+// some capabilities: def or sysadmin.
+func dockerFilter(t testing.TB, capabilities string) bpf.Program {
+	b, err := os.ReadFile(filepath.Join(need.Data(t, "golden-bpf"), "docker20.10.24-"+capabilities+".crun1.8.1.0.bpf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,13 +306,36 @@ func FuzzLift(f *testing.F) {
 }
 
 func BenchmarkDocker(b *testing.B) {
-	p := dockerFilter(b)
-	b.ReportMetric(float64(len(p)), "insns")
+	p := dockerFilter(b, "def")
 	for b.Loop() {
 		if _, err := lift.Program(p, little); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(len(p)), "insns")
+}
+
+// BenchmarkDiff lifts two filters of about a thousand instructions each and
+// compares them.
+func BenchmarkDiff(b *testing.B) {
+	p, q := dockerFilter(b, "def"), dockerFilter(b, "sysadmin")
+	found := 0
+	for b.Loop() {
+		x, err := lift.Program(p, little)
+		if err != nil {
+			b.Fatal(err)
+		}
+		y, err := lift.Program(q, little)
+		if err != nil {
+			b.Fatal(err)
+		}
+		differences, err := policy.Diff(x, y)
+		if err != nil {
+			b.Fatal(err)
+		}
+		found = len(differences)
+	}
+	b.ReportMetric(float64(found), "differences")
 }
 
 func ExampleProgram() {

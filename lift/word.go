@@ -54,7 +54,9 @@ func (l *lifter) choose(when policy.Node, yes, no *word) *word {
 func (l *lifter) equal(a, b *word) policy.Node {
 	set := policy.True
 	for i := range a {
-		set = l.s.And(l.s.Not(l.s.Xor(a[i], b[i])), set)
+		// Each bit of a, and then what b has in that place. Where b is
+		// constant, as in most tests, it is one operation a bit.
+		set = l.s.IfThenElse(a[i], l.s.And(b[i], set), l.s.IfThenElse(b[i], policy.False, set))
 	}
 	return set
 }

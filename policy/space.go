@@ -225,10 +225,11 @@ func (s *Space) intern(n node) Node {
 	return id
 }
 
-// grow doubles the tables. The cache is emptied: it only saves work.
+// grow doubles the table, and the cache where that makes it larger: it only
+// saves work, and starts empty.
 func (s *Space) grow() {
 	s.unique = make([]Node, 2*len(s.unique))
-	if size := min(len(s.unique), maxCache); size > len(s.cache) {
+	if size := min(len(s.unique)/4, maxCache); size > len(s.cache) {
 		s.cache = make([]cached, size)
 	}
 	mask := uint32(len(s.unique) - 1)
