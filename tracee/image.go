@@ -87,7 +87,7 @@ func (m *image) symbol(name string) (uint64, bool) {
 			}
 		}
 	}
-	return m.goFunction(name)
+	return m.goFunction(name, m.goEntry(), m.entry)
 }
 
 // isCode reports whether a symbol may be a function; those of assembly code
@@ -100,11 +100,10 @@ func isCode(s elf.Symbol) bool {
 // goFunction looks a function up in the table that a Go program carries for
 // its own stack traces.
 //
-// The table counts from the first function of the Go program, which the
-// linker of the C compiler puts somewhere behind the start of the code. Where
-// the program's own entry function is known, it tells that distance; where it
-// is not, and a C linker was used, the table is of no use.
-func (m *image) goFunction(name string) (addr uint64, ok bool) {
+// The table counts from the first function of the Go program, which the linker
+// of a C compiler puts somewhere behind the start of the code. The address of
+// one function, the anchor, tells that distance.
+func (m *image) goFunction(name, anchor string, at uint64) (addr uint64, ok bool) {
 	defer func() {
 		if recover() != nil { // gosym panics on tables that make no sense
 			addr, ok = 0, false
@@ -122,11 +121,11 @@ func (m *image) goFunction(name string) (addr uint64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	f, entry := table.LookupFunc(name), table.LookupFunc(m.goEntry())
-	if f == nil || entry == nil || entry.Entry != m.entry {
+	f, known := table.LookupFunc(name), table.LookupFunc(anchor)
+	if f == nil || known == nil {
 		return 0, false
 	}
-	return f.Entry, true
+	return f.Entry - known.Entry + at, true
 }
 
 // goEntry is the function at which a Go program without C starts.

@@ -78,15 +78,37 @@ func (t *tracee) next() (*thread, event, error) {
 		delete(t.early, tid)
 		if tid == t.pid {
 			t.end(status)
+			t.orphans()
 			return nil, event{}, ErrEnded
 		}
 		return nil, event{}, nil
 	case th == nil:
-		t.early[tid] = status
+		t.stranger(tid, status)
 		return nil, event{}, nil
 	}
 	th.stopped = true
 	return th, t.understand(th, status), nil
+}
+
+// stranger keeps the first stop of a new thread until its parent tells of it.
+// A thread that ends before that, because all threads of its process do, goes
+// on to its end: the parent may be gone, too, without a word.
+func (t *tracee) stranger(tid int, status unix.WaitStatus) {
+	if int(status>>16) == unix.PTRACE_EVENT_EXIT {
+		delete(t.early, tid)
+		_, _ = sys.Ptrace(unix.PTRACE_CONT, tid, 0, 0)
+		return
+	}
+	t.early[tid] = status
+}
+
+// orphans lets go of new processes whose parent was killed before it could
+// tell of them.
+func (t *tracee) orphans() {
+	for tid := range t.early {
+		_, _ = sys.Ptrace(unix.PTRACE_DETACH, tid, 0, 0)
+	}
+	clear(t.early)
 }
 
 func (t *tracee) end(status unix.WaitStatus) {

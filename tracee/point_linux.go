@@ -149,6 +149,11 @@ func (t *tracee) runToMain() (Reached, error) {
 	case addr == 0:
 		return Reached{Substitute: "the program is stripped and hands no main function to a C library: held at its entry point, before its first system call"}, nil
 	}
+	// A Go program that a C linker linked is started by the C library, and
+	// what it hands to that is called main in its own table.
+	if goMain, ok := t.image.goFunction("main.main", "main", addr-t.bias); ok {
+		return Reached{Name: "main.main"}, t.runToAddr(t.bias + goMain)
+	}
 	return Reached{Name: "main"}, t.runToAddr(addr)
 }
 

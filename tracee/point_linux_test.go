@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -169,7 +170,7 @@ func goBuild(t *testing.T, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(publicDir(t), "goprogram")
 	cmd := exec.Command(need.Program(t, "go"), append([]string{"build", "-o", out}, append(flags, "./testdata/gosource")...)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[strings.Contains(strings.Join(flags, " "), "external")])
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, text)
 	}
@@ -204,6 +205,26 @@ func TestGo(t *testing.T) {
 			}
 			x.end("exit 6", "10\n")
 		}
+	}
+}
+
+// TestGoLinkedByC finds main.main in stripped programs that gcc linked.
+func TestGoLinkedByC(t *testing.T) {
+	need.Program(t, "gcc")
+	for _, flags := range [][]string{
+		{"-ldflags=-linkmode=external -s -w"},
+		{"-buildmode=pie", "-ldflags=-linkmode=external -s -w"},
+		{"-ldflags=-linkmode=external -s -w -extldflags=-static"},
+	} {
+		x := hold(t, nil, goBuild(t, flags...))
+		if reached := x.to(tracee.Point{Symbol: "main"}); reached.Name != "main.main" || reached.Threads < 2 {
+			t.Errorf("%q: reached %+v, want main.main", flags, reached)
+		}
+		o := kernel.InstallOptions{NoNewPrivs: true, Flags: kernel.TSync}
+		if err := x.Install(deny(x.ABI(), 33, getppid[x.ABI()]), o); err != nil {
+			t.Errorf("%q: %v", flags, err)
+		}
+		x.end("exit 6", "10\n")
 	}
 }
 

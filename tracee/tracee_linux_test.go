@@ -28,7 +28,12 @@ const limit = 20 * time.Second
 // build compiles a source of testdata with gcc.
 func build(t *testing.T, source string, flags ...string) string {
 	t.Helper()
-	gcc := need.Program(t, "gcc")
+	return buildWith(t, "gcc", source, flags...)
+}
+
+func buildWith(t *testing.T, compiler, source string, flags ...string) string {
+	t.Helper()
+	gcc := need.Program(t, compiler)
 	out := filepath.Join(publicDir(t), "program")
 	args := append([]string{"-O1", "-w", "-o", out, filepath.Join("testdata", source)}, flags...)
 	if text, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
@@ -154,6 +159,7 @@ func deny(abi seccomp.ABI, errno seccomp.Errno, numbers ...uint32) bpf.Program {
 // Numbers of the calls that the tests deny or await.
 var (
 	openat = map[seccomp.ABI]uint32{seccomp.X86_64: 257, seccomp.X86: 295, seccomp.AARCH64: 56}
+	open   = map[seccomp.ABI]uint32{seccomp.X86_64: 2, seccomp.X86: 5}
 	write  = map[seccomp.ABI]uint32{seccomp.X86_64: 1, seccomp.X86: 4, seccomp.AARCH64: 64}
 )
 
@@ -175,6 +181,24 @@ var flavours = []struct {
 	{"32 stripped PIE", []string{"-m32", "-s"}, true},
 	{"32 stripped no PIE", []string{"-m32", "-s", "-no-pie"}, true},
 	{"32 stripped static", []string{"-m32", "-s", "-static"}, true},
+}
+
+// TestMusl is TestFlavours with another C library, for stripped programs.
+func TestMusl(t *testing.T) {
+	for _, flags := range [][]string{{"-s"}, {"-s", "-no-pie"}, {"-s", "-static"}, {"-s", "-static-pie", "-fPIE"}} {
+		path := buildWith(t, "musl-gcc", "program.c", flags...)
+		t.Setenv("CONSTRUCT", "1")
+		x := hold(t, nil, path, "open", "status")
+		if reached := x.to(tracee.Point{Symbol: "main"}); reached.Name != "main" || reached.Substitute != "" {
+			t.Errorf("%q: reached %+v, want main", flags, reached)
+		}
+		abi := x.ABI()
+		p := deny(abi, seccomp.EPERM, openat[abi], open[abi])
+		if err := x.Install(p, kernel.InstallOptions{NoNewPrivs: true}); err != nil {
+			t.Fatal(err)
+		}
+		x.end("exit 5", "constructor\nmain\nopen failed\n")
+	}
 }
 
 // TestFlavours puts a filter on each kind of program at main: what comes
