@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +63,9 @@ func TestExec(t *testing.T) {
 	bare := filepath.Join(t.TempDir(), "bare")
 	source := filepath.Join("..", "tracee", "testdata", "bare.c")
 	gcc := exec.Command(need.Program(t, "gcc"), "-nostdlib", "-static", "-fno-stack-protector", "-o", bare, source)
+	if runtime.GOARCH == "386" { // the compiler may be for 64 bits
+		gcc.Args = append(gcc.Args, "-m32")
+	}
 	if out, err := gcc.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
