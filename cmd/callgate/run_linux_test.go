@@ -217,10 +217,10 @@ func TestRunStopped(t *testing.T) {
 
 func onlyChild(t *testing.T, pid int) int {
 	t.Helper()
-	out, err := exec.Command("pgrep", "-P", fmt.Sprint(pid)).Output()
+	out, err := exec.Command(need.Program(t, "pgrep"), "-P", fmt.Sprint(pid)).Output()
 	var child int
-	if _, scan := fmt.Sscan(string(out), &child); scan != nil {
-		t.Skipf("pgrep: %v, %v", err, scan)
+	if _, scan := fmt.Sscan(string(out), &child); err != nil || scan != nil {
+		t.Fatalf("pgrep: %q, %v", out, err)
 	}
 	return child
 }
