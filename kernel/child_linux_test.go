@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -57,6 +59,27 @@ func wantChild(t *testing.T, name string, unprivileged bool, want string) {
 	out, state := child(t, name, unprivileged)
 	if !state.Success() || out != want {
 		t.Errorf("child %s: %v, wrote %q, want %q", name, state, out, want)
+	}
+}
+
+// unfiltered skips a test where the tests run under a filter, as in a
+// container, which then is in the way.
+func unfiltered(t *testing.T) {
+	t.Helper()
+	if s, err := kernel.ReadStatus(os.Getpid()); err != nil || s.Mode != kernel.ModeDisabled {
+		t.Skipf("the tests run under a filter themselves: %+v, %v", s, err)
+	}
+}
+
+// canRead skips a test where the filters of processes cannot be read.
+func canRead(t *testing.T) {
+	t.Helper()
+	need.Root(t)
+	unfiltered(t)
+	for _, f := range kernel.Features() {
+		if f.Name == "PTRACE_SECCOMP_GET_FILTER" && f.Err != nil {
+			t.Skip(f.Err)
+		}
 	}
 }
 

@@ -85,7 +85,7 @@ func threadIn(t *testing.T, pid int, mode kernel.Mode) int {
 }
 
 func TestFilters(t *testing.T) {
-	need.Root(t)
+	canRead(t)
 	cmd := startChild(t, "stacked")
 	tid := threadIn(t, cmd.Process.Pid, kernel.ModeFilter)
 	got, err := kernel.Filters(t.Context(), tid)
@@ -101,7 +101,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestFiltersNone(t *testing.T) {
-	need.Root(t)
+	canRead(t)
 	cmd := startChild(t, "unfiltered")
 	got, err := kernel.Filters(t.Context(), cmd.Process.Pid)
 	if err != nil || len(got) != 0 {
@@ -112,7 +112,7 @@ func TestFiltersNone(t *testing.T) {
 // TestFiltersLeaveState reads the filters of a process that is stopped, and
 // of one that sleeps: both go on as they were.
 func TestFiltersLeaveState(t *testing.T) {
-	need.Root(t)
+	canRead(t)
 	for _, c := range []struct {
 		args []string
 		stop bool
@@ -173,7 +173,7 @@ func TestFiltersErrors(t *testing.T) {
 	if _, err := kernel.Filters(t.Context(), os.Getpid()); !errors.Is(err, syscall.EPERM) {
 		t.Errorf("the own process: %v", err)
 	}
-	need.Root(t)
+	canRead(t)
 	cmd := startChild(t, "unfiltered")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

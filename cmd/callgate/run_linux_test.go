@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/kernel"
 )
 
 // patience is how long a command of the tests may take: none may hang.
@@ -71,7 +72,7 @@ func TestRunUsers(t *testing.T) {
 	}
 	for user, credential := range users {
 		bit := "1" // no_new_privs
-		if os.Geteuid() == 0 && credential == nil {
+		if kernel.Privileged() && credential == nil {
 			bit = "0"
 		}
 		for _, c := range []struct {
