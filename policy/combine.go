@@ -13,7 +13,7 @@ func (s *Space) apply(a, b Node, op func(a, b node) Node) Node {
 		if r, ok := done[key]; ok {
 			return r
 		}
-		s.step()
+		s.spend(1)
 		level := min(s.nodes[a].level, s.nodes[b].level)
 		var r Node
 		switch {

@@ -1,11 +1,13 @@
 package policy
 
 // This file makes the sets of calls in which a number compares with a
-// constant. Each is one chain of nodes, built from the lowest bit up.
+// constant. Each is one chain of nodes, built from the lowest bit up, and
+// counts as a step for each bit.
 
 // masked is the set of calls in which f & mask == v.
 func (s *Space) masked(f field, mask, v uint64) Node {
 	r := True
+	s.spend(int(f.bits))
 	for b := range f.bits {
 		if mask>>b&1 == 0 {
 			continue
@@ -23,6 +25,7 @@ func (s *Space) masked(f field, mask, v uint64) Node {
 // below is the set of calls in which f & mask < v.
 func (s *Space) below(f field, mask, v uint64) Node {
 	r := False
+	s.spend(int(f.bits))
 	for b := range f.bits {
 		set := mask>>b&1 == 1
 		level := f.first + uint16(f.bits-1-b)

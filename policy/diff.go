@@ -255,12 +255,11 @@ func (d *differ) add(n Node, found Difference) {
 	if !ok {
 		var visited int
 		answers, visited = s.ways(n, fieldAll)
-		s.steps -= visited
+		s.spend(visited)
 		d.answers[n] = answers
 	}
 	switch {
-	case s.steps < 0:
-		s.full = true
+	case s.Full():
 		return
 	case len(d.found)+len(answers) > maxDifferences:
 		d.err = fmt.Errorf("%w: the two differ in more than %d ways", ErrTooLarge, maxDifferences)

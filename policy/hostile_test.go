@@ -96,6 +96,24 @@ func TestManyAnswers(t *testing.T) {
 	}
 }
 
+// A text of a few megabytes can name millions of calls for each of 23 ABIs.
+func TestLongText(t *testing.T) {
+	heads := ""
+	for _, abi := range seccomp.ABIs() {
+		heads += abi.String() + ", "
+	}
+	heads = strings.TrimSuffix(heads, ", ")
+	for name, text := range map[string]string{
+		"calls":  heads + " { LOG: " + strings.Repeat("read, write, ", 1<<19) + "read else: ALLOW } else: TRAP",
+		"values": "a0 in " + strings.Repeat("1, 3..5, ", 1<<19) + "7: LOG else: TRAP",
+		"arms":   strings.Repeat("a0 & 0xff00ff00ff00ff00 <= 0x3300330033003300: LOG ", 1<<18) + "else: TRAP",
+	} {
+		if _, err := policy.Parse(text); !errors.Is(err, policy.ErrTooLarge) {
+			t.Errorf("%s: error %v, want ErrTooLarge", name, err)
+		}
+	}
+}
+
 // Writing a policy neither needs room in its space nor takes any.
 func TestStringLeavesSpace(t *testing.T) {
 	s := policy.NewSpace(2000)

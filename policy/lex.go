@@ -24,7 +24,7 @@ func (t token) String() string {
 	if t.kind == tokenEnd {
 		return "the end"
 	}
-	return fmt.Sprintf("%q", t.text)
+	return fmt.Sprintf("%.60q", t.text)
 }
 
 // lexer splits the text of a policy into tokens. A # starts a comment.
@@ -61,6 +61,10 @@ func (l *lexer) next() {
 		l.token.kind = tokenName
 		l.pos++
 		l.take(isWord)
+		if l.pos+1 < len(l.text) && l.text[l.pos] == '.' && isWord(l.text[l.pos+1]) {
+			l.pos++ // as in a0.low
+			l.take(isWord)
+		}
 	default:
 		l.token.kind = tokenPunct
 		l.pos++

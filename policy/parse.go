@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,12 +40,16 @@ func (s *Space) Parse(text string) (*Policy, error) {
 	p.next()
 	root := p.policy()
 	switch {
-	case p.err != nil:
-		return nil, p.err
 	case s.Full():
 		return nil, s.errFull()
+	case p.err != nil:
+		return nil, p.err
 	}
-	return s.FromNode(root), nil
+	result := s.FromNode(root)
+	if s.Full() {
+		return nil, s.errFull()
+	}
+	return result, nil
 }
 
 // parser reads by recursive descent. After the first error it reads no
@@ -67,9 +72,12 @@ func (p *parser) fold(arms []arm, rest Node) Node {
 	return rest
 }
 
+// going reports whether there is anything to be gained from reading on.
+func (p *parser) going() bool { return p.err == nil && !p.s.Full() }
+
 func (p *parser) policy() Node {
 	var arms []arm
-	for p.err == nil {
+	for p.going() {
 		at := p.token
 		switch {
 		case p.accept("else"):
@@ -88,17 +96,44 @@ func (p *parser) policy() Node {
 			when := p.condition()
 			arms = append(arms, arm{when, p.answer(0)})
 		default:
-			abi, err := seccomp.ParseABI(at.text)
-			if at.kind != tokenName || err != nil {
-				p.fail(at, "want an architecture, arch, @name or else, not %s", at)
-				break
-			}
-			p.next()
-			when := p.s.And(p.s.Equal(WordArch, abi.Arch()), p.s.numbersOf(abi))
-			arms = append(arms, arm{when, p.answer(abi)})
+			arms = append(arms, p.section()...)
 		}
 	}
 	return False
+}
+
+// section is "ABI, ..." with an answer, which is read once for each of them:
+// names stand for other numbers.
+func (p *parser) section() []arm {
+	var abis []seccomp.ABI
+	for {
+		at := p.token
+		abi, err := seccomp.ParseABI(at.text)
+		switch {
+		case at.kind != tokenName || err != nil:
+			p.fail(at, "want an architecture, arch, @name or else, not %s", at)
+			return nil
+		case slices.Contains(abis, abi):
+			p.fail(at, "%v is named twice", abi)
+			return nil
+		}
+		abis = append(abis, abi)
+		p.next()
+		if !p.accept(",") {
+			break
+		}
+	}
+	var arms []arm
+	start := p.lexer
+	for _, abi := range abis {
+		if !p.going() {
+			break
+		}
+		p.lexer = start
+		when := p.s.And(p.s.Equal(WordArch, abi.Arch()), p.s.numbersOf(abi))
+		arms = append(arms, arm{when, p.answer(abi)})
+	}
+	return arms
 }
 
 // answer is ": ACTION", ": @name" or a block.
@@ -149,7 +184,7 @@ func (p *parser) block(abi seccomp.ABI) Node {
 	}
 	defer func() { p.depth-- }()
 	var arms []arm
-	for p.err == nil {
+	for p.going() {
 		at := p.token
 		switch {
 		case p.accept("else"):
@@ -185,10 +220,27 @@ func isAction(t token) bool {
 
 func isOperand(s string) bool {
 	switch s {
-	case "arch", "nr", "ip", "a0", "a1", "a2", "a3", "a4", "a5":
+	case "arch", "nr":
 		return true
 	}
-	return false
+	_, _, ok := wideOperand(s)
+	return ok
+}
+
+// wideOperand is the field of 64 bits that s names, and which half of it: none,
+// "low" or "high".
+func wideOperand(s string) (f field, half string, ok bool) {
+	name, half, halved := strings.Cut(s, ".")
+	if halved && half != "low" && half != "high" {
+		return field{}, "", false
+	}
+	switch name {
+	case "ip":
+		return fieldIP, half, true
+	case "a0", "a1", "a2", "a3", "a4", "a5":
+		return fieldArg(int(name[1] - '0')), half, true
+	}
+	return field{}, "", false
 }
 
 func (p *parser) operand() field {
@@ -199,13 +251,19 @@ func (p *parser) operand() field {
 		return fieldArch
 	case "nr":
 		return fieldNR
-	case "ip":
-		return fieldIP
 	}
-	return fieldArg(int(text[1] - '0'))
+	f, half, _ := wideOperand(text)
+	switch half {
+	case "high":
+		return field{f.first, 32}
+	case "low":
+		return field{f.first + 32, 32}
+	}
+	return f
 }
 
-// condition is "OPERAND [& MASK] OP NUMBER" or "OPERAND in LOW..HIGH".
+// condition is "OPERAND [& MASK] OP NUMBER" or "OPERAND [& MASK] in VALUE, ...",
+// where a VALUE is a number or LOW..HIGH.
 func (p *parser) condition() Node {
 	f := p.operand()
 	mask := f.max()
@@ -214,10 +272,11 @@ func (p *parser) condition() Node {
 	}
 	at := p.token
 	if p.accept("in") {
-		low := p.number()
-		p.expect("..")
-		high := p.number()
-		return p.s.between(f, mask, low, high)
+		set := p.between(f, mask)
+		for p.going() && p.accept(",") {
+			set = p.s.Or(set, p.between(f, mask))
+		}
+		return set
 	}
 	for op := EQ; op <= GT; op++ {
 		if p.accept(op.String()) {
@@ -233,7 +292,7 @@ func (p *parser) targets(abi seccomp.ABI) Node {
 	set := False
 	for {
 		set = p.s.Or(set, p.target(abi))
-		if !p.accept(",") {
+		if !p.going() || !p.accept(",") {
 			return set
 		}
 	}
@@ -243,12 +302,7 @@ func (p *parser) target(abi seccomp.ABI) Node {
 	at := p.token
 	switch at.kind {
 	case tokenNumber:
-		low := p.number()
-		high := low
-		if p.accept("..") {
-			high = p.number()
-		}
-		return p.s.between(fieldNR, fieldNR.max(), low, high)
+		return p.between(fieldNR, fieldNR.max())
 	case tokenName:
 		p.next()
 		if nr, ok := syscalls.Number(abi, at.text); ok {
@@ -263,6 +317,17 @@ func (p *parser) target(abi seccomp.ABI) Node {
 	}
 	p.fail(at, "want a system call, a condition or else, not %s", at)
 	return False
+}
+
+// between is the set of calls in which f & mask is the number, or in the range
+// of numbers, that comes next.
+func (p *parser) between(f field, mask uint64) Node {
+	low := p.number()
+	high := low
+	if p.accept("..") {
+		high = p.number()
+	}
+	return p.s.between(f, mask, low, high)
 }
 
 func (p *parser) number() uint64 {

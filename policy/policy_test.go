@@ -251,34 +251,69 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// One sample of each way to ask, as it is written and read back.
 func TestTextIsReadable(t *testing.T) {
-	p, err := policy.New(seccomp.ReturnErrno(1), seccomp.X86_64).
-		Allow("read", "write", "close").
-		Deny(38, "clone3").
-		Rule(seccomp.Allow, "socket", policy.Arg(0).LT(38)).
-		Rule(seccomp.Allow, "socket", policy.Arg(0).EQ(39)).
-		Rule(seccomp.Allow, "clone", policy.Arg(0).Masked(0x7e020000, 0)).
-		Build()
-	if err != nil {
-		t.Fatal(err)
+	const text = `@1 {
+	a0.low == 40: ERRNO(EIO)
+	else: ALLOW
+}
+
+x86 {
+	@1: socket
+	socketcall {
+		a0.low == 1: ERRNO(EIO)
+		else: ALLOW
 	}
-	const want = `x86_64 {
-	ALLOW: close, read, write
+	else: ALLOW
+}
+x86_64 {
+	ALLOW: 600..700, 0x3fffffff, close, read
 	ERRNO(ENOSYS): clone3
-	socket {
-		a0 <= 37: ALLOW
-		a0 == 39: ALLOW
-		else: ERRNO(EPERM)
-	}
 	clone {
 		a0 & 0x7e020000 == 0: ALLOW
 		else: ERRNO(EPERM)
 	}
+	ioctl {
+		a1 in 0x5401, 0x5410, 0x5413..0x5414, 0x541b, 0x5421, 0x5450..0x5451, 0x80045430,
+			0x8004667e, 0xc0045878: ALLOW
+		else: ERRNO(EPERM)
+	}
+	personality {
+		a0.low in 0, 8, 0x20000, 0x20008, 0xffffffff: ALLOW
+		else: ERRNO(EPERM)
+	}
+	prctl {
+		a0 <= 20: ALLOW
+		a0 == 22: TRACE(1)
+		a0 >= 0xfffffffffffffff0: LOG
+		else: ERRNO(EPERM)
+	}
+	socket {
+		a0 in 0..37, 39: ALLOW
+		else: ERRNO(EPERM)
+	}
+	write {
+		a0 == 1 {
+			a2 & 0xffff in 1..512: ALLOW
+			else: KILL_PROCESS
+		}
+		else: KILL_PROCESS
+	}
 	else: ERRNO(EPERM)
 }
-else: KILL_THREAD
+x32, arm {
+	KILL_THREAD: mkdir
+	@1: socket
+	else: ALLOW
+}
+arch == 7: LOG
+else: KILL_PROCESS
 `
-	if diff := cmp.Diff(want, p.String()); diff != "" {
+	p, err := policy.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(text, p.String()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -297,6 +332,11 @@ func TestParseErrors(t *testing.T) {
 		"else: @1":                                 "@1 is not defined above",
 		"@1 { else: ALLOW } @1 { else: LOG }":      "1:20: @1 is defined twice",
 		"sparc { else: ALLOW }":                    "1:1: want an architecture",
+		"x86, arm, x86 { else: ALLOW }":            "1:11: x86 is named twice",
+		"x86, { else: ALLOW }":                     "1:6: want an architecture",
+		"a0.mid == 1: LOG":                         "1:1: want an architecture",
+		"a0 in 1, 2.. : LOG":                       "1:14: want a number",
+		strings.Repeat("a", 1<<20):                 strings.Repeat("a", 60) + `"`,
 		strings.Repeat("x86 {a0 == 1", 1):          "want \":\"",
 		"x86 " + strings.Repeat("{ a0 == 1 ", 600): "blocks nest deeper",
 	} {
@@ -328,6 +368,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if same, err := policy.Equal(p, again); !same {
 			t.Fatalf("the text means something else (%v)\n%s", err, written)
+		}
+		if diff := cmp.Diff(written, again.String()); diff != "" {
+			t.Fatalf("equal policies are written differently:\n%s", diff)
 		}
 	})
 }

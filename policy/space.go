@@ -167,7 +167,7 @@ func (s *Space) IfThenElse(f, g, h Node) Node {
 	if c := s.cache[slot]; c.f == f && c.g == g && c.h == h {
 		return c.result
 	}
-	s.step()
+	s.spend(1)
 	level := min(s.nodes[f].level, s.nodes[g].level, s.nodes[h].level)
 	f0, f1 := s.branches(f, level)
 	g0, g1 := s.branches(g, level)
@@ -178,10 +178,10 @@ func (s *Space) IfThenElse(f, g, h Node) Node {
 	return r
 }
 
-// step counts one step of an operation that may take more than there are
-// nodes.
-func (s *Space) step() {
-	if s.steps--; s.steps < 0 {
+// spend counts steps of operations, which may be more than the nodes that come
+// of them.
+func (s *Space) spend(steps int) {
+	if s.steps -= steps; s.steps < 0 {
 		s.full = true
 	}
 }
