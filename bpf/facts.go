@@ -1,12 +1,18 @@
 package bpf
 
-import "github.com/callgate/callgate/seccomp"
+import (
+	"math/bits"
+
+	"github.com/callgate/callgate/seccomp"
+)
 
 // What a reader of a filter keeps in mind, found by one forward pass: what A
 // holds at each instruction, and which architecture the tests before it have
 // established. It serves the comments of a listing only. Where two ways meet
-// and disagree, nothing is known; so what is stated is true of every way.
-// The cost is linear in the length of the program.
+// and disagree, nothing is known; so what is stated is true of every way. A way
+// that no architecture takes is not one: compilers test bits of it first, and
+// then a value that does not have them. The cost is linear in the length of the
+// program.
 
 // content is what a register or memory cell is known to hold.
 type content struct {
@@ -28,8 +34,10 @@ type facts struct {
 	reached bool
 	a, x    content
 	m       [MemoryCells]content
-	hasArch bool
-	arch    uint32
+	// arch is the architecture, as far as tests have shown it: the bits that
+	// are set in archBits. tested says that there was a test on any way.
+	arch, archBits uint32
+	tested         bool
 }
 
 // factsOf returns the facts before each instruction of p.
@@ -46,18 +54,60 @@ func factsOf(p Program) []facts {
 		next := at[pc]
 		next.execute(i)
 		holds, fails := i.Targets(pc)
-		if fails != holds && fails < len(p) {
-			at[fails].merge(&next)
+		if fails == holds {
+			next.goTo(at, holds)
+			continue
 		}
-		if holds < len(p) {
-			if i.Code == JumpEQ && holds != fails && next.a.isWord(seccomp.OffsetArch) {
-				next.hasArch, next.arch = true, i.K
-			}
-			at[holds].merge(&next)
+		if f := next; f.learn(i, false) {
+			f.goTo(at, fails)
+		}
+		if next.learn(i, true) {
+			next.goTo(at, holds)
 		}
 	}
 	return at
 }
+
+// goTo merges f into what is known at an instruction, if there is one.
+func (f *facts) goTo(at []facts, pc int) {
+	if pc < len(at) {
+		at[pc].merge(f)
+	}
+}
+
+// learn adds to f that the test of i holds, or fails. It reports whether that
+// can be.
+func (f *facts) learn(i Instruction, holds bool) bool {
+	if !f.a.isWord(seccomp.OffsetArch) {
+		return true
+	}
+	f.tested = true
+	switch {
+	case i.Code == JumpEQ && holds:
+		return f.learnArch(0xffffffff, i.K)
+	case i.Code == JumpEQ:
+		return !f.knowsArch() || f.arch != i.K
+	case i.Code == JumpSet && !holds:
+		return f.learnArch(i.K, 0)
+	case i.Code == JumpSet && bits.OnesCount32(i.K) == 1:
+		return f.learnArch(i.K, i.K)
+	}
+	return true
+}
+
+// learnArch adds to f that the bits of mask are those of value in the
+// architecture. It reports whether they can be.
+func (f *facts) learnArch(mask, value uint32) bool {
+	if (f.arch^value)&f.archBits&mask != 0 {
+		return false
+	}
+	f.arch |= value
+	f.archBits |= mask
+	return true
+}
+
+// knowsArch reports whether the architecture is known.
+func (f *facts) knowsArch() bool { return f.archBits == 0xffffffff }
 
 // execute changes f by what i does to registers and memory.
 func (f *facts) execute(i Instruction) {
@@ -110,7 +160,9 @@ func (f *facts) merge(g *facts) {
 	for n := range f.m {
 		f.m[n].merge(g.m[n])
 	}
-	f.hasArch = f.hasArch && g.hasArch && f.arch == g.arch
+	f.archBits &= g.archBits &^ (f.arch ^ g.arch)
+	f.arch &= f.archBits
+	f.tested = f.tested || g.tested
 }
 
 func (c *content) merge(d content) {

@@ -16,8 +16,8 @@ type Listing struct {
 	// does. Without it listings have numbers only.
 	Syscall func(abi seccomp.ABI, nr uint32) (name string, ok bool)
 	// ABI is that of the calls where the program does not itself test the
-	// architecture before it looks at the number or at an argument. The
-	// zero value leaves it open.
+	// architecture before it looks at the number. Its byte order says
+	// which half of an argument is which. The zero value leaves both open.
 	ABI seccomp.ABI
 	// Raw adds the four fields of each instruction in hexadecimal.
 	Raw bool
@@ -180,8 +180,8 @@ func (l Listing) operand(i Instruction, f *facts) string {
 // syscall is the name of nr where the ABI is known. Calls of x32, which share
 // their architecture with those of x86_64, are marked.
 func (l Listing) syscall(nr uint32, f *facts) (name string, ok bool) {
-	abi, ok := l.ABI, l.ABI != 0
-	if f.hasArch {
+	abi, ok := l.ABI, l.ABI != 0 && !f.tested
+	if f.knowsArch() {
 		abi, ok = seccomp.ABIOf(f.arch, nr)
 	}
 	if !ok || l.Syscall == nil {
@@ -225,7 +225,7 @@ func (l Listing) field(off uint32, f *facts) string {
 		name = "args[" + strconv.Itoa(int(off-seccomp.OffsetArgs)/8) + "]"
 	}
 	abi, ok := l.ABI, l.ABI != 0
-	if f.hasArch {
+	if f.knowsArch() {
 		abi, ok = seccomp.ABIOf(f.arch, 0)
 	}
 	if !ok {

@@ -83,6 +83,21 @@ var listingCases = []struct {
 2: ld    [60]                       ; args[5] high
 3: ret   ALLOW
 `},
+	{"architecture by bits", Listing{Syscall: names, ABI: seccomp.X86_64}, Program{
+		LoadWord(4), Jump(JumpSet, 0x80000000, 0, 1), Jump(JumpEQ, 0xc000003e, 1, 3), Jump(JumpEQ, 0xc000003e, 0, 2),
+		LoadWord(0), Jump(JumpEQ, 257, 2, 0), LoadWord(0), Jump(JumpEQ, 257, 0, 1), allow, kill,
+	}, `
+0: ld    arch
+1: jnset #0x80000000, 3             ; arch & 0x80000000 == 0
+2: jeq   #0xc000003e, 4, 6          ; arch == x86_64
+3: jne   #0xc000003e, 6             ; arch != x86_64
+4: ld    nr
+5: jeq   #257, 8                    ; nr == openat
+6: ld    nr
+7: jne   #257, 9                    ; nr != 257
+8: ret   ALLOW
+9: ret   KILL_PROCESS
+`},
 	{"x32", Listing{Syscall: names}, Program{
 		LoadWord(4), Jump(JumpEQ, 0xc000003e, 1, 0), kill, LoadWord(0), Jump(JumpEQ, 0x40000101, 0, 0),
 		Jump(JumpSet, 0x40000000, 0, 0), Jump(JumpEQ, 0x40000000, 0, 0), allow,
