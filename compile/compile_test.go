@@ -174,11 +174,50 @@ func TestTooLong(t *testing.T) {
 		t.Fatalf("error %v, want a TooLongError", err)
 	}
 	first := tooLong.Costs[0]
-	if name, _ := syscalls.Name(first.ABI, first.Number); name != "write" || len(first.Rules) != 5000 {
+	if name, _ := syscalls.Name(first.ABI, first.Numbers.Low); name != "write" || len(first.Rules) != 5000 {
 		t.Errorf("most for %v with %d rules, want write with 5000", name, len(first.Rules))
 	}
 	if !strings.Contains(err.Error(), "x86_64 write") || tooLong.Instructions < bpf.MaxInstructions {
 		t.Errorf("error says %v", err)
+	}
+}
+
+// Whatever takes the room is named by what people wrote, also where they
+// wrote about calls that are made through the one that takes it; and what
+// several ABIs share is named once.
+func TestTooLongNames(t *testing.T) {
+	b := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86, seccomp.ARM)
+	r := arbitrary.New(1)
+	for i := range 4000 {
+		b.Add(policy.Rule{
+			Syscall: "semget", Action: seccomp.Allow, When: []policy.Condition{policy.Arg(0).EQ(uint64(r.Uint32()))},
+			Origin: policy.Origin{File: "web.json", Line: i + 1, Rule: i},
+		})
+	}
+	p, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = compile.Compile(p, compile.Options{})
+	var tooLong *compile.TooLongError
+	if !errors.As(err, &tooLong) {
+		t.Fatalf("error %v, want a TooLongError", err)
+	}
+	if len(tooLong.Costs) != 2 || !strings.Contains(err.Error(), "x86 ipc ") ||
+		!strings.Contains(err.Error(), "semget ") || !strings.Contains(err.Error(), "(4000 rules from web.json:1)") {
+		t.Errorf("error says %v, want ipc of x86 and semget with 4000 rules from web.json:1", err)
+	}
+	for _, c := range tooLong.Costs {
+		if len(c.Rules) != 4000 {
+			t.Errorf("%v has %d rules, want 4000", c, len(c.Rules))
+		}
+	}
+
+	short := &compile.TooLongError{Instructions: 4000, Costs: []compile.Cost{
+		{ABI: seccomp.X86_64, Numbers: policy.Range{Low: 5, High: 9}, Instructions: 3900}}}
+	const want = "compile: the policy takes 4000 instructions, a filter has room for 4096, and needs more to bridge long jumps; most for x86_64 numbers 5..9 3900"
+	if short.Error() != want {
+		t.Errorf("error says %v\nwant %v", short, want)
 	}
 }
 

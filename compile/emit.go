@@ -16,7 +16,8 @@ import (
 type placer struct {
 	g    *graph
 	out  bpf.Program
-	at   []int // index in out of an instruction, or of what stands for it; -1 is none
+	home []int // index in out of an instruction; -1 is none
+	at   []int // the same, or that of what stands for it from here on
 	size []int // instructions that it leads to, each counted as often as it is reached
 }
 
@@ -26,10 +27,8 @@ func (g *graph) emit(root id) (p bpf.Program, fits bool) {
 	if g.full() {
 		return nil, false
 	}
-	pl := &placer{g: g, at: make([]int, len(g.all)), size: make([]int, len(g.all))}
-	for i := range pl.at {
-		pl.at[i] = -1
-	}
+	none := slices.Repeat([]int{-1}, len(g.all))
+	pl := &placer{g: g, home: none, at: slices.Clone(none), size: make([]int, len(g.all))}
 	pl.place(root)
 	if len(pl.out) > g.limit {
 		return nil, false
@@ -53,7 +52,7 @@ func (pl *placer) weight(n id) int {
 
 // place puts n, and before that whatever it leads to, at the end of out.
 func (pl *placer) place(n id) {
-	if pl.at[n] >= 0 || len(pl.out) > pl.g.limit {
+	if pl.home[n] >= 0 || len(pl.out) > pl.g.limit {
 		return
 	}
 	i := pl.g.all[n]
@@ -73,7 +72,8 @@ func (pl *placer) place(n id) {
 	} else {
 		pl.jump(i)
 	}
-	pl.at[n] = len(pl.out) - 1
+	pl.home[n] = len(pl.out) - 1
+	pl.at[n] = pl.home[n]
 }
 
 // step places an instruction that goes on to the next one, or returns.
@@ -101,12 +101,13 @@ func (pl *placer) jump(i instruction) {
 func (pl *placer) distance(n id) int { return len(pl.out) - 1 - pl.at[n] }
 
 // stand places something that does what a jump to n does, and lets it stand
-// for n from here on.
+// for n from here on. A jump without condition reaches any distance, so that
+// no way leads over two of them.
 func (pl *placer) stand(n id) {
 	if i := pl.g.all[n]; i.code == bpf.Return {
 		pl.push(bpf.Stmt(i.code, i.k))
 	} else {
-		pl.push(bpf.Goto(uint32(pl.distance(n))))
+		pl.push(bpf.Goto(uint32(len(pl.out) - 1 - pl.home[n])))
 	}
 	pl.at[n] = len(pl.out) - 1
 }

@@ -22,16 +22,17 @@ type TooLongError struct {
 	Instructions int
 	AtLeast      bool
 	// Costs are the calls whose arguments take the most instructions, the
-	// most expensive first, at most 5.
+	// most expensive first, at most 5. Of calls that share their instructions
+	// it names the first.
 	Costs []Cost
 }
 
-// Cost is what one call takes.
+// Cost is what one call takes, or each of several with neighbouring numbers.
 type Cost struct {
 	ABI          seccomp.ABI
-	Number       uint32
+	Numbers      policy.Range
 	Instructions int
-	// Rules are the policy's rules about the call.
+	// Rules are the policy's rules about the first of the numbers.
 	Rules []policy.Rule
 }
 
@@ -42,6 +43,9 @@ func (e *TooLongError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "compile: the policy takes %s%d instructions, a filter has room for %d",
 		map[bool]string{true: "more than "}[e.AtLeast], e.Instructions, bpf.MaxInstructions)
+	if e.Instructions <= bpf.MaxInstructions {
+		b.WriteString(", and needs more to bridge long jumps")
+	}
 	for i, c := range e.Costs {
 		b.WriteString(map[bool]string{true: "; most for ", false: ", "}[i == 0])
 		b.WriteString(c.String())
@@ -51,9 +55,12 @@ func (e *TooLongError) Error() string {
 
 // String is c as in "x86_64 socket 1200 (40 rules from web.json:12:4)".
 func (c Cost) String() string {
-	name, ok := syscalls.Name(c.ABI, c.Number)
-	if !ok {
-		name = fmt.Sprint(c.Number)
+	name, ok := syscalls.Name(c.ABI, c.Numbers.Low)
+	switch {
+	case c.Numbers.Low != c.Numbers.High:
+		name = fmt.Sprintf("numbers %d..%d", c.Numbers.Low, c.Numbers.High)
+	case !ok:
+		name = fmt.Sprint(c.Numbers.Low)
 	}
 	s := fmt.Sprintf("%v %s %d", c.ABI, name, c.Instructions)
 	if len(c.Rules) == 0 {
@@ -67,29 +74,46 @@ func (c Cost) String() string {
 }
 
 // countLimit bounds the instructions that are counted to say how much too
-// long a policy is.
-const countLimit = 16 * bpf.MaxInstructions
+// long a policy is, and costLimit those of all its calls.
+const (
+	countLimit = 16 * bpf.MaxInstructions
+	costLimit  = 8 * countLimit
+)
 
 // tooLong finds what takes most of the room.
 func tooLong(p *policy.Policy, order binary.ByteOrder) error {
 	g := newGraph(p.Space(), order, countLimit)
 	e := &TooLongError{Instructions: g.count(g.node(p.Root()), map[id]bool{}), AtLeast: g.full()}
-	rules, _ := p.Rules()
-	for _, abi := range seccomp.ABIs() {
-		numbers := g.s.Fix(p.Root(), policy.WordArch, abi.Arch())
-		regions, _ := g.s.Regions(numbers, policy.WordNR, bpf.MaxInstructions)
-		for _, r := range regions {
-			if owner, known := seccomp.ABIOf(abi.Arch(), r.Low); !known || owner != abi || g.s.Terminal(r.Then) {
-				continue
-			}
-			alone := newGraph(p.Space(), order, countLimit)
-			cost := alone.count(alone.node(r.Then), map[id]bool{})
-			e.Costs = append(e.Costs, Cost{ABI: abi, Number: r.Low, Instructions: cost, Rules: about(rules, abi, r.Low)})
-		}
-	}
+	e.Costs = costs(p, order)
 	slices.SortStableFunc(e.Costs, func(a, b Cost) int { return cmp.Compare(b.Instructions, a.Instructions) })
 	e.Costs = e.Costs[:min(len(e.Costs), maxCosts)]
+	rules, _ := p.Rules()
+	for i, c := range e.Costs {
+		e.Costs[i].Rules = about(rules, c.ABI, c.Numbers.Low)
+	}
 	return e
+}
+
+// costs are what the calls take whose answer depends on more than the number.
+func costs(p *policy.Policy, order binary.ByteOrder) []Cost {
+	var out []Cost
+	s, counted, seen := p.Space(), 0, map[policy.Node]bool{}
+	for _, abi := range seccomp.ABIs() {
+		numbers := s.Fix(p.Root(), policy.WordArch, abi.Arch())
+		regions, _ := s.Regions(numbers, policy.WordNR, bpf.MaxInstructions)
+		for _, r := range regions {
+			owner, known := seccomp.ABIOf(abi.Arch(), r.Low)
+			if !known || owner != abi || s.Terminal(r.Then) || seen[r.Then] || counted > costLimit {
+				continue
+			}
+			seen[r.Then] = true
+			g := newGraph(s, order, countLimit)
+			n := g.count(g.node(r.Then), map[id]bool{})
+			counted += n
+			out = append(out, Cost{ABI: abi, Numbers: policy.Range{Low: r.Low, High: r.High}, Instructions: n})
+		}
+	}
+	return out
 }
 
 // count is the number of instructions that n leads to, each once.
@@ -102,15 +126,20 @@ func (g *graph) count(n id, seen map[id]bool) int {
 	return 1 + g.count(i.yes, seen) + g.count(i.no, seen)
 }
 
-// about are the rules for a number of abi.
+// about are the rules for a number of abi, those for calls that are made
+// through it included.
 func about(rules policy.Rules, abi seccomp.ABI, nr uint32) []policy.Rule {
 	var out []policy.Rule
 	for _, r := range rules.Rules {
+		if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
+			continue
+		}
 		n, ok := syscalls.Number(abi, r.Syscall)
 		if r.Syscall == "" {
 			n, ok = r.Number, true
 		}
-		if ok && n == nr && (len(r.ABIs) == 0 || slices.Contains(r.ABIs, abi)) {
+		through, muxed := syscalls.Through(abi, r.Syscall)
+		if ok && n == nr || muxed && through.Number == nr {
 			out = append(out, r)
 		}
 	}
