@@ -2,6 +2,7 @@ package need
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -15,4 +16,13 @@ func Path(t testing.TB, thing, path string) string {
 	}
 	f.Close()
 	return path
+}
+
+// Dash skips the test where /bin/sh is not dash, Debian's (thing "dash"): what
+// a shell says of an error is its own.
+func Dash(t testing.TB) {
+	t.Helper()
+	if sh, err := filepath.EvalSymlinks("/bin/sh"); err != nil || filepath.Base(sh) != "dash" {
+		missing(t, "dash", "/bin/sh is not dash, whose messages the test compares")
+	}
 }

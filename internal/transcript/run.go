@@ -31,12 +31,13 @@ type Options struct {
 }
 
 // Test runs each session of a document in a subtest. The documents show
-// Linux on x86_64: elsewhere it skips.
+// Debian on x86_64: elsewhere it skips.
 func Test(t *testing.T, document string, o Options) {
 	need.Linux(t)
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the documents show the calls of x86_64")
 	}
+	need.Dash(t)
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
