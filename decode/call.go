@@ -59,7 +59,7 @@ type call struct {
 
 // arguments are the texts of the arguments.
 func (c call) arguments() []string {
-	r := rowFor(c.abi, c.name, c.numeric)
+	r := rowFor(c.abi, c.name, func(i int, a argument) (uint64, bool) { return c.numeric(i, a), true })
 	var texts []string
 	for i := range c.values {
 		a := meaning(r, c.parameters, i)

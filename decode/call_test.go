@@ -91,6 +91,7 @@ func TestCall(t *testing.T) {
 		{amd64, "setsockopt", [6]uint64{3, 1, 26, 0, 0}, nil, "setsockopt(3, SOL_SOCKET, SO_ATTACH_FILTER, NULL, 0)"},
 		{mips, "setsockopt", [6]uint64{3, 0xffff, 4, 0, 0}, nil, "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, NULL, 0)"},
 		{amd64, "prctl", [6]uint64{22, 2, base}, pack(amd64, uint64(0xffff_0003), uint64(0)), "prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, {len=3, filter=NULL})"},
+		{amd64, "prctl", [6]uint64{22, 1, base}, nil, "prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT)"},
 		{amd64, "mknod", [6]uint64{0, 0o20666, 0x103}, nil, "mknod(NULL, S_IFCHR|0666, makedev(0x1, 0x3))"},
 		{amd64, "futex", [6]uint64{base, 129, 1}, nil, "futex(0x10000, FUTEX_WAKE|FUTEX_PRIVATE_FLAG, 1)"},
 		{amd64, "personality", [6]uint64{0xffffffff}, nil, "personality(0xffffffff)"},

@@ -11,15 +11,15 @@ import (
 // some ABIs only, perhaps only for some values of one argument.
 type row struct {
 	call string
-	on   uint32 // the bits 1<<ABI
-	when condition
+	on   uint32      // the bits 1<<ABI
+	when []condition // all must hold
 	args []argument
 }
 
 // A condition holds where argument arg is one of the values, or (masked) has
 // all bits of one. Names are of the group of that argument.
 type condition struct {
-	arg    int // -1 for no condition
+	arg    int
 	masked bool
 	names  []string
 	values []uint64
@@ -77,19 +77,19 @@ func rowsOf(call string) []row {
 	return callRows[from:to]
 }
 
-// rowFor is the row that says what the arguments hold: the last with a
-// condition that holds for the values that arg returns, else the last without
-// one. It is nil where the table says nothing.
-func rowFor(abi seccomp.ABI, call string, arg func(i int, a argument) uint64) *row {
+// rowFor is the row that says what the arguments hold: the last with
+// conditions, all of which hold for the values that arg returns, else the last
+// without one. It is nil where the table says nothing.
+func rowFor(abi seccomp.ABI, call string, arg func(i int, a argument) (v uint64, known bool)) *row {
 	var always, sometimes *row
 	rows := rowsOf(call)
 	for i := range rows {
 		r := &rows[i]
 		switch {
 		case r.on&(1<<abi) == 0:
-		case r.when.arg < 0:
+		case len(r.when) == 0:
 			always = r
-		case arg != nil && r.when.holds(abi, r.args[r.when.arg], arg(r.when.arg, r.args[r.when.arg])):
+		case arg != nil && r.holds(abi, arg):
 			sometimes = r
 		}
 	}
@@ -97,6 +97,16 @@ func rowFor(abi seccomp.ABI, call string, arg func(i int, a argument) uint64) *r
 		return sometimes
 	}
 	return always
+}
+
+// holds reports whether all conditions of r are known to hold.
+func (r *row) holds(abi seccomp.ABI, arg func(i int, a argument) (uint64, bool)) bool {
+	for _, c := range r.when {
+		if v, known := arg(c.arg, r.args[c.arg]); !known || !c.holds(abi, r.args[c.arg], v) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c condition) holds(abi seccomp.ABI, a argument, v uint64) bool {

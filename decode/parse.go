@@ -50,7 +50,8 @@ func (e *ArgError) Error() string {
 // an int should test its low 32 bits.
 //
 // A name of another argument is refused, except where the argument takes no
-// names at all: there any known name is read that means one number only.
+// names at all: there any known name is read that means one number only and
+// is not of another argument of the same call.
 // The error is an [*ArgError].
 func ParseArg(syscall string, index int, text string) (uint64, error) {
 	return ParseArgOn(seccomp.X86_64, syscall, index, text)
@@ -109,7 +110,7 @@ func groupsFor(abi seccomp.ABI, syscall string, index int) []*group {
 	}
 	add(meaning(rowFor(abi, syscall, nil), ps, i))
 	for _, r := range rowsOf(syscall) {
-		if r.on&(1<<abi) != 0 {
+		if r.on&(1<<abi) != 0 && len(r.when) > 0 {
 			add(meaning(&r, ps, i))
 		}
 	}
@@ -149,6 +150,9 @@ func (r reader) anywhere(name string) (uint64, error) {
 	if name == "NULL" {
 		return 0, nil
 	}
+	if i, ok := r.elsewhere(name); ok {
+		return 0, r.fail(name, fmt.Sprintf("%s is a name of argument %d", name, i), "")
+	}
 	var value uint64
 	known := false
 	for i := range groups {
@@ -164,6 +168,18 @@ func (r reader) anywhere(name string) (uint64, error) {
 		return 0, r.fail(name, fmt.Sprintf("unknown name %q", name), "")
 	}
 	return value, nil
+}
+
+// elsewhere is another argument of the call that takes the name.
+func (r reader) elsewhere(name string) (index int, ok bool) {
+	for i := range maxArgs {
+		for _, g := range groupsFor(r.abi, r.syscall, i) {
+			if _, ok := g.lookup(r.abi, name); ok && i != r.index {
+				return i, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // unknown is the error for a name that none of the argument's groups has.

@@ -84,6 +84,7 @@ func TestParseArgErrors(t *testing.T) {
 		{seccomp.X86_64, "flock", 1, "LOCK_SHH", `flock argument 1: unknown name "LOCK_SHH" (did you mean LOCK_SH?); it takes a number or LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND, LOCK_READ, LOCK_WRITE`},
 		{seccomp.X86_64, "mmap", 2, "PROT_SAO", `mmap argument 2: unknown name "PROT_SAO"`},
 		{seccomp.X86, "mprotect", 2, "PROT_SAO", "mprotect argument 2: x86 has no PROT_SAO"},
+		{seccomp.S390X, "clone", 0, "CLONE_NEWUSER", "clone argument 0: CLONE_NEWUSER is a name of argument 1; it takes a number"},
 		{seccomp.X86_64, "write", 2, "FOO", `write argument 2: unknown name "FOO"; it takes a number`},
 		{seccomp.X86_64, "socket", 1, "SOCK_STREAM|", "socket argument 1: a name or number is missing"},
 		{seccomp.X86_64, "socket", 1, "", "socket argument 1: a name or number is missing"},
@@ -125,11 +126,34 @@ func TestValue(t *testing.T) {
 		{"mmap", 2, 0, "PROT_NONE"},
 		{"mmap", 2, 6, "PROT_WRITE|PROT_EXEC"},
 		{"personality", 0, 8, "PER_LINUX32"},
+		{"personality", 0, 0xffffffff, "0xffffffff"}, // asks, and sets no flags
 		{"no_such_call", 0, 8, "0x8"},
 		{"write", 9, 8, "0x8"},
 	} {
 		if got := decode.Value(c.call, c.index, c.v); got != c.want {
 			t.Errorf("Value(%q, %d, %#x) = %s, want %s", c.call, c.index, c.v, got, c.want)
+		}
+	}
+}
+
+// TestValueIn names arguments that depend on others, as far as these are known.
+func TestValueIn(t *testing.T) {
+	for _, c := range []struct {
+		call  string
+		index int
+		regs  [6]uint64
+		known uint8
+		want  string
+	}{
+		{"prctl", 1, [6]uint64{22, 1}, 0b11, "SECCOMP_MODE_STRICT"},
+		{"prctl", 1, [6]uint64{22, 1}, 0b10, "0x1"},
+		{"prctl", 1, [6]uint64{1, 9}, 0b11, "SIGKILL"},
+		{"prctl", 0, [6]uint64{22, 1}, 0b01, "PR_SET_SECCOMP"},
+		{"socket", 6, [6]uint64{}, 0xff, "0"},
+		{"no_such_call", 0, [6]uint64{7}, 1, "0x7"},
+	} {
+		if got := decode.ValueIn(seccomp.X86_64, c.call, c.index, c.regs, c.known); got != c.want {
+			t.Errorf("ValueIn(%s, %d, %v, %b) = %s, want %s", c.call, c.index, c.regs, c.known, got, c.want)
 		}
 	}
 }

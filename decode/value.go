@@ -19,12 +19,26 @@ func ValueOn(abi seccomp.ABI, syscall string, index int, v uint64) string {
 	if index < 0 || index >= maxArgs {
 		return number(v, 16)
 	}
+	var regs [maxArgs]uint64
+	regs[index] = v
+	return ValueIn(abi, syscall, index, regs, 1<<index)
+}
+
+// ValueIn is [ValueOn] for the value of register index in a call of which more
+// is known: those registers i whose bit 1<<i is set in known. Then an argument
+// can be named that depends on another, as SECCOMP_MODE_STRICT behind
+// PR_SET_SECCOMP.
+func ValueIn(abi seccomp.ABI, syscall string, index int, regs [6]uint64, known uint8) string {
+	if index < 0 || index >= maxArgs {
+		return number(0, 16)
+	}
+	v := regs[index]
 	ps, _ := parametersOf(abi, syscall)
 	i := atRegister(ps, index)
 	if i < 0 {
 		return number(v, 16)
 	}
-	a := meaning(rowFor(abi, syscall, nil), ps, i)
+	a := meaning(rowFor(abi, syscall, knownOf(abi, ps, regs, known)), ps, i)
 	if a.kind == kindEnd {
 		a = sometimes(abi, syscall, ps, i)
 	}
@@ -41,6 +55,24 @@ func ValueOn(abi seccomp.ABI, syscall string, index int, v uint64) string {
 	}
 	return number(v, 16)
 }
+
+// knownOf returns the function that tells the values of the known parameters,
+// as the kernel reads them.
+func knownOf(abi seccomp.ABI, ps []parameter, regs [6]uint64, known uint8) func(int, argument) (uint64, bool) {
+	c := call{space: space{abi: abi}, parameters: ps, values: make([]uint64, len(ps))}
+	for i, p := range ps {
+		c.values[i] = p.value(abi, regs)
+	}
+	return func(i int, a argument) (uint64, bool) {
+		if i >= len(ps) || !carried(known, ps[i].low) || !carried(known, ps[i].high) {
+			return 0, false
+		}
+		return c.numeric(i, a), true
+	}
+}
+
+// carried reports whether a register, or none, is known.
+func carried(known uint8, register int) bool { return register < 0 || known>>register&1 == 1 }
 
 // sometimes is what argument i of a call holds where it is used at all, as the
 // mode of open is with O_CREAT.

@@ -13,13 +13,13 @@ import (
 type row struct {
 	call string
 	on   uint32
-	when condition
+	when []condition // all must hold
 	args []argument
 }
 
 // A condition is "argument arg is one of these", or has all their bits.
 type condition struct {
-	arg    int // -1 is no condition
+	arg    int
 	masked bool
 	names  []string
 	values []uint64
@@ -66,7 +66,7 @@ func parseRow(line string, groups []group) ([]row, error) {
 	}
 	// A colon inside of a kind (buf:2) comes later than the first.
 	words := strings.Fields(head)
-	r := row{on: everyABI, when: condition{arg: -1}}
+	r := row{on: everyABI}
 	var err error
 	for _, kind := range strings.Fields(tail) {
 		a, err := parseArgument(kind, groups)
@@ -79,7 +79,9 @@ func parseRow(line string, groups []group) ([]row, error) {
 		if abis, ok := strings.CutPrefix(word, "@"); ok {
 			r.on, err = parseABIs(abis)
 		} else {
-			r.when, err = parseCondition(word, r.args, groups)
+			var c condition
+			c, err = parseCondition(word, r.args, groups)
+			r.when = append(r.when, c)
 		}
 		if err != nil {
 			return nil, err

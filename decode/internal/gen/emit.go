@@ -41,10 +41,14 @@ func emitGroup(b *bytes.Buffer, g group) {
 
 func emitRow(b *bytes.Buffer, r row) {
 	fmt.Fprintf(b, "{%q, %#x, ", r.call, r.on)
-	if r.when.arg < 0 {
-		b.WriteString("condition{arg: -1}")
+	if len(r.when) == 0 {
+		b.WriteString("nil")
 	} else {
-		fmt.Fprintf(b, "condition{%d, %t, %#v, %#v}", r.when.arg, r.when.masked, r.when.names, r.when.values)
+		b.WriteString("[]condition{")
+		for _, c := range r.when {
+			fmt.Fprintf(b, "{%d, %t, %#v, %#v}, ", c.arg, c.masked, c.names, c.values)
+		}
+		b.WriteString("}")
 	}
 	b.WriteString(", []argument{")
 	for _, a := range r.args {

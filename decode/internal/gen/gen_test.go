@@ -38,7 +38,7 @@ func TestGenerate(t *testing.T) {
 	}
 	for _, want := range []string{
 		`{"A", 0x1, 0xfffffcff}`, `{"A", 0x2, 0x300}`, `{"B", 0x4, 0xffffffff}`, `{"C", 0x8, 0x2}`,
-		`{"open", 0x2, condition{1, false, []string{"A"}, []uint64{0x2}}`, `{kindBuffer, -1, 1}`,
+		`{"open", 0x2, []condition{{1, false, []string{"A"}, []uint64{0x2}}}`, `{kindBuffer, -1, 1}`,
 	} {
 		if !strings.Contains(string(source), want) {
 			t.Errorf("no %s in\n%s", want, source)
