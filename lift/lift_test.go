@@ -291,8 +291,9 @@ func FuzzLift(f *testing.F) {
 		if err != nil || p.Verify() != nil {
 			return
 		}
+		order := []binary.ByteOrder{little, big}[seed%2]
 		s := policy.NewSpace(1 << 16)
-		n, err := lift.Into(s, p, little)
+		n, err := lift.Into(s, p, order)
 		if err != nil {
 			if !errors.Is(err, policy.ErrTooLarge) {
 				t.Fatal(err)
@@ -300,7 +301,7 @@ func FuzzLift(f *testing.F) {
 			return
 		}
 		if root := s.FromNode(n); !s.Full() {
-			check(t, p, little, root, seed, 20)
+			check(t, p, order, root, seed, 20)
 		}
 	})
 }
