@@ -10,9 +10,12 @@ import (
 // number: whether it is among some values, or whether some of its bits have a
 // value. Where there is no such question, one bit is asked about.
 
-// maxSpans bounds the ranges of one number that are asked about as ranges where
-// there is no room for more.
-const maxSpans = 24
+// firstRoom bounds the ranges of one number that are asked about as ranges,
+// and maxSpans where there is no room for so many.
+const (
+	firstRoom = 1024
+	maxSpans  = 24
+)
 
 // decision is a diagram as questions: the first that holds leads on, rest is
 // where the others lead.
@@ -87,10 +90,12 @@ func (t *textWriter) ask(n Node) decision {
 	level := t.s.nodes[n].level
 	f := fieldOf(level)
 	skip := uint(level - f.first)
-	spans, ok := t.spans(n, f, skip)
-	if m, isMask := t.s.maskTest(n, f); isMask && (!ok || len(spans) > 3) {
-		return decision{[]question{maskQuestion(f, m)}, m.no}
+	if m, ok := t.s.maskTest(n, f); ok {
+		if _, few := t.s.spans(n, f, skip, 3); !few {
+			return decision{[]question{maskQuestion(f, m)}, m.no}
+		}
 	}
+	spans, ok := t.spans(n, f, skip)
 	if !ok {
 		bit := uint64(1) << (f.end() - 1 - level)
 		return decision{[]question{maskQuestion(f, mask{bits: bit, value: bit, yes: t.s.nodes[n].hi})}, t.s.nodes[n].lo}

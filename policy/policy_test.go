@@ -10,6 +10,7 @@ import (
 
 	"github.com/callgate/callgate/internal/arbitrary"
 	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -375,13 +376,55 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// dockerDefault is Docker's default profile on the three ABIs of x86_64.
+func dockerDefault(t testing.TB) policy.Rules {
+	t.Helper()
+	p, err := profile.Default("docker:default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, profile.Kernel{Major: 6, Minor: 12}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, _, err := resolved.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
 func BenchmarkBuild(b *testing.B) {
-	rules := arbitrary.Rules(arbitrary.New(7), 40)
+	rules := dockerDefault(b)
+	var p *policy.Policy
 	for b.Loop() {
-		if _, err := policy.Build(rules); err != nil {
+		var err error
+		if p, err = policy.Build(rules); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(p.Space().Size(p.Root())), "nodes")
+}
+
+func BenchmarkText(b *testing.B) {
+	p, err := policy.Build(dockerDefault(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("String", func(b *testing.B) {
+		for b.Loop() {
+			_ = p.String()
+		}
+	})
+	text := p.String()
+	b.Run("Parse", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			if _, err := policy.Parse(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkEval(b *testing.B) {
@@ -432,4 +475,36 @@ func ExampleDiff() {
 		fmt.Printf("%v %v: %v against %v\n", d.ABI, d.Numbers, d.A, d.B)
 	}
 	// Output: x86_64 [{83 83}]: ERRNO(EPERM) against ALLOW
+}
+
+func ExampleParse() {
+	p, err := policy.Parse(`
+		x86_64, aarch64 {
+			ERRNO(EAFNOSUPPORT): io_uring_setup # a comment
+			socket { a0 in 38, 40: ERRNO(EPERM) else: ALLOW }
+			else: ALLOW
+		}
+		else: KILL_PROCESS`)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(p.Eval(seccomp.Data{Arch: seccomp.AARCH64.Arch(), NR: 198, Args: [6]uint64{40}}))
+	// Output: ERRNO(EPERM)
+}
+
+func ExampleSubset() {
+	lax, err := policy.New(seccomp.Allow, seccomp.X86_64).Deny(seccomp.EPERM, "mkdir").Build()
+	if err != nil {
+		panic(err)
+	}
+	strict, err := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64).Allow("read", "mkdir").Build()
+	if err != nil {
+		panic(err)
+	}
+	ok, call, err := policy.Subset(strict, lax)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(ok, "number", call.NR)
+	// Output: false number 83
 }

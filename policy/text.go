@@ -35,7 +35,7 @@ func (p *Policy) String() string {
 	// Taking sections apart makes a few nodes for each ABI.
 	s := NewSpace(p.space.Len() + 1<<14)
 	t := &textWriter{
-		b: new(strings.Builder), s: s, room: maxRanges,
+		b: new(strings.Builder), s: s, room: firstRoom,
 		decisions: map[Node]decision{}, uses: map[Node]int{}, names: map[Node]string{},
 	}
 	return t.policy(s.copyFrom(p.space, p.root, nil))
