@@ -13,6 +13,7 @@ import (
 	"github.com/callgate/callgate/internal/arbitrary"
 	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
 )
@@ -236,20 +237,62 @@ func TestByteOrder(t *testing.T) {
 	}
 }
 
-func BenchmarkCompile(b *testing.B) {
-	builder := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64, seccomp.X86)
-	for i, name := range syscalls.Names() {
-		if i%4 != 0 {
-			builder.Allow(name)
+// dockerDefault is Docker's default profile on the three ABIs of x86_64.
+func dockerDefault(t testing.TB) *policy.Policy {
+	t.Helper()
+	p, err := profile.Default("docker:default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, profile.Kernel{Major: 6, Minor: 12}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, _, err := resolved.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := policy.Build(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+// Small programs stay small: a compiler that does better may lower the bounds.
+func TestInstructions(t *testing.T) {
+	demo, err := policy.New(seccomp.KillProcess, seccomp.X86_64).Unlisted(seccomp.KillProcess).
+		Allow("exit_group", "getpid", "brk").
+		Rule(seccomp.Allow, "write", policy.Arg(0).EQ(1), policy.Arg(2).LE(512)).
+		Deny(seccomp.EBADF, "read").
+		Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		p    *policy.Policy
+		most int
+	}{
+		{"one answer", policy.Constant(seccomp.Log), 1},
+		{"five calls and two arguments", demo, 19},
+		{"Docker's default on three ABIs", dockerDefault(t), 272},
+	} {
+		program, err := compile.Compile(c.p, compile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(program) > c.most {
+			t.Errorf("%s: %d instructions, at most %d before\n%v", c.name, len(program), c.most, program)
 		}
 	}
-	builder.Rule(seccomp.Allow, "socket", policy.Arg(0).LT(40))
-	p, err := builder.Build()
-	if err != nil {
-		b.Fatal(err)
-	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	p := dockerDefault(b)
 	var program bpf.Program
 	for b.Loop() {
+		var err error
 		if program, err = compile.Compile(p, compile.Options{}); err != nil {
 			b.Fatal(err)
 		}

@@ -99,13 +99,24 @@ func (g *graph) tree(regions []policy.Region, targets []id) id {
 	case n == 1:
 		return targets[0]
 	case n == 2:
-		return g.below(regions[1].Low, targets[1], targets[0])
+		return g.pair(regions, targets)
 	}
 	at, ok := split(regions, targets)
 	if !ok && len(regions) <= 7 {
 		return g.single(regions, targets)
 	}
 	return g.below(regions[at].Low, g.tree(regions[at:], targets[at:]), g.tree(regions[:at], targets[:at]))
+}
+
+// pair tells two ranges apart; one of a single value, such as the upper half of
+// a small argument, by that value, which reads better.
+func (g *graph) pair(regions []policy.Region, targets []id) id {
+	for i, r := range regions {
+		if r.Low == r.High {
+			return g.jump(bpf.JumpEQ, r.Low, targets[i], targets[1-i])
+		}
+	}
+	return g.below(regions[1].Low, targets[1], targets[0])
 }
 
 // below tests A >= k.
