@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/callgate/callgate/bpf"
@@ -31,9 +33,16 @@ warning that says why.
 			if err != nil {
 				return err
 			}
+			if source.IsRaw(text) {
+				return &source.Error{Name: source.FileName(args[0]), Err: errors.New("this is a raw filter, or no text at all"),
+					Advice: "callgate disasm makes text of a raw filter"}
+			}
 			program, err := bpf.Assemble(string(text))
+			if err == nil && len(program) == 0 {
+				err = errors.New("no instructions")
+			}
 			if err != nil {
-				return &source.Error{Name: args[0], Err: err, Advice: "see: callgate asm --help"}
+				return &source.Error{Name: source.FileName(args[0]), Err: err, Advice: "see: callgate asm --help"}
 			}
 			if err := program.Verify(); err != nil {
 				t.warn("the kernel would refuse this filter: %v", err)

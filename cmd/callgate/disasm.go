@@ -48,6 +48,7 @@ with a warning that says why.`,
 // readProgram reads a raw filter.
 func readProgram(t *terminal, name string, arch archFlag) (bpf.Program, error) {
 	data, err := source.ReadFile(name, t.in)
+	name = source.FileName(name)
 	switch {
 	case err != nil:
 		return nil, err

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/callgate/callgate/bpf"
@@ -21,7 +23,7 @@ const MaxSize = profile.MaxSize
 
 // Error says that a name stands for nothing that can be used.
 type Error struct {
-	Name   string
+	Name   string // as the user wrote it
 	Err    error
 	Advice string
 }
@@ -34,13 +36,23 @@ func (e *Error) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(e.Name + ":")
+		b.WriteString(Printable(e.Name) + ":")
 		if line == "" || line[0] < '0' || line[0] > '9' {
 			b.WriteByte(' ')
 		}
 		b.WriteString(line)
 	}
 	return b.String()
+}
+
+// Printable is the name of a file for messages: as it is, or quoted where it
+// would not be told from the text around it, or would move the cursor.
+func Printable(name string) string {
+	plain := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+	if name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+		return name
+	}
+	return strconv.Quote(name)
 }
 
 // Unwrap is the reason.
@@ -56,23 +68,33 @@ func Open(name string, o Options) (*Source, error) {
 	case name == "unconfined":
 		return &Source{Name: name, Kind: Unconfined}, nil
 	case ok && (scheme == "pid" || scheme == "container"):
-		return nil, &Error{name, errors.New("filters of live processes cannot be read by name yet"),
-			"write the filter to a file and name that"}
+		return nil, &Error{name, errors.New("filters of live processes cannot be read by name yet"), fileHint(name,
+			"write the filter to a file and name that")}
 	case ok && builtin(scheme):
 		p, err := profile.Default(name)
 		if err != nil {
-			return nil, err // which says the name
+			return nil, &Error{name, fmt.Errorf("%w: want one of %s", profile.ErrNoDefault, strings.Join(profile.Defaults(), ", ")),
+				fileHint(name, "")}
 		}
 		return document(name, p, nil, o)
 	}
 	data, err := ReadFile(name, o.Stdin)
+	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(err, fs.ErrNotExist) {
+		e.Advice = missingHint(name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if name == "-" {
-		name = "stdin"
+	return detect(FileName(name), data, o)
+}
+
+// fileHint is how to name a file whose name means something else, where there
+// is one, else the given hint.
+func fileHint(name, otherwise string) string {
+	if _, err := os.Lstat(name); err != nil {
+		return otherwise
 	}
-	return detect(name, data, o)
+	return "the file of that name is ./" + name
 }
 
 // builtin reports whether scheme is an engine with profiles of its own.
@@ -85,13 +107,12 @@ func ReadFile(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, &Error{name, reason(err), missingHint(name, err)}
+			return nil, &Error{name, reason(err), ""}
 		}
 		defer file.Close()
 		in = file
-	} else {
-		name = "stdin"
 	}
+	name = FileName(name)
 	data, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
 	switch {
 	case err != nil:
@@ -102,6 +123,14 @@ func ReadFile(name string, in io.Reader) ([]byte, error) {
 	return data, nil
 }
 
+// FileName is how messages call a file that a command line names.
+func FileName(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
+}
+
 // reason is an error of a file without its name, which is told already.
 func reason(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
@@ -110,10 +139,9 @@ func reason(err error) error {
 	return err
 }
 
-func missingHint(name string, err error) string {
+// missingHint is what was perhaps meant by the name of a file that is not there.
+func missingHint(name string) string {
 	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-		return ""
 	case name == "default" || name == "builtin":
 		return "Docker's default profile is called docker:default"
 	case !strings.ContainsAny(name, "./"):
@@ -124,9 +152,10 @@ func missingHint(name string, err error) string {
 
 // detect tells by its content what a file is.
 func detect(name string, data []byte, o Options) (*Source, error) {
-	order := o.Env.ABI.ByteOrder()
+	order, json := o.Env.ABI.ByteOrder(), looksLikeJSON(name, data)
+	name = Printable(name)
 	switch {
-	case looksLikeJSON(name, data):
+	case json:
 		p, notes, err := profile.Parse(name, data, o.Env.Engine)
 		if err != nil {
 			return nil, err

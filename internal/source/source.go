@@ -48,7 +48,7 @@ type Options struct {
 
 // Source is what a name stands for.
 type Source struct {
-	Name string
+	Name string // for messages: see Printable
 	Kind Kind
 	// Resolved is what the engine makes of a Document.
 	Resolved profile.Resolved
