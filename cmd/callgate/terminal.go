@@ -11,8 +11,8 @@ package main
 //   - Data is complete or the exit status is not 0. It is buffered, and an
 //     error in writing it counts (a reader that went away ends callgate by
 //     SIGPIPE, as it ends every command).
-//   - A file that a flag names is opened when its content is known, so that a
-//     command that fails leaves the old file alone.
+//   - A file that a flag names is replaced when its new content is complete, so
+//     that a command that fails leaves the old file alone.
 //   - Binary data is not written to a terminal.
 //   - Colour and lines that are rewritten are for a terminal only, and where
 //     NO_COLOR is not set.
@@ -84,7 +84,7 @@ func (t *terminal) say(format string, args ...any) {
 // "-". Binary data is kept off the terminal.
 func (t *terminal) write(name string, data []byte, binary bool) error {
 	if name != "" && name != "-" {
-		return os.WriteFile(name, data, 0o666)
+		return writeFile(name, data)
 	}
 	if binary && t.tty {
 		return usagef("use -o FILE, or a pipe", "binary data is not written to a terminal")
@@ -95,7 +95,8 @@ func (t *terminal) write(name string, data []byte, binary bool) error {
 
 // finish flushes the data, tells of the error and returns the exit status.
 func (t *terminal) finish(err error) int {
-	if flushed := t.out.Flush(); flushed != nil && (err == nil || statusOf(err) == statusNo) {
+	// A command may have met the error itself, and returned it.
+	if flushed := t.out.Flush(); flushed != nil && (err == nil || statusOf(err) == statusNo || errors.Is(err, flushed)) {
 		err = &failure{status: statusMachine, err: fmt.Errorf("cannot write the output: %w", flushed)}
 	}
 	if f := (*failure)(nil); err == nil || errors.As(err, &f) && f.err == nil {
