@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
@@ -106,4 +107,38 @@ func capSets() []profile.Capabilities {
 		sets = append(sets, profile.DockerCaps^(1<<i), profile.AllCaps^(1<<i))
 	}
 	return slices.Compact(sets)
+}
+
+// TestDefaultLine shows lines of Docker's profile, which has rules with all
+// their names on one line and rules with names on many.
+func TestDefaultLine(t *testing.T) {
+	p, err := profile.Default("docker:default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := profile.DefaultLine(p.File, p.DefaultAction.At); got != "default errno 1" {
+		t.Errorf("the default action: %q", got)
+	}
+	for _, r := range p.Syscalls {
+		for _, n := range r.Names {
+			got := profile.DefaultLine(p.File, n.At)
+			if !strings.HasPrefix(got, strings.ToLower(strings.TrimPrefix(r.Action.Value, "SCMP_ACT_"))) || !strings.Contains(got, n.Value) {
+				t.Errorf("%v: %s: %q", n.At, n.Value, got)
+			}
+		}
+	}
+	for _, at := range []profile.Pos{{}, {-1, 1}, {1 << 30, 1}} {
+		if got := profile.DefaultLine(p.File, at); got != "" {
+			t.Errorf("%v: %q", at, got)
+		}
+	}
+	if got := profile.DefaultLine("docker:1.0", profile.Pos{1, 1}); got != "" {
+		t.Errorf("no such profile: %q", got)
+	}
+	names := p.Syscalls[0].Names
+	for _, column := range []int32{-1, 0, 1 << 30} {
+		if got := profile.DefaultLine(p.File, profile.Pos{names[len(names)-1].At.Line, column}); got != "allow: ..." {
+			t.Errorf("column %d: %q", column, got)
+		}
+	}
 }

@@ -35,17 +35,51 @@ var ErrNoDefault = errors.New("no such built-in profile")
 
 // Default is a profile that is built into an engine: docker:default is
 // Docker's newest. Positions in it are those of the compact form in which
-// this package keeps it.
+// this package keeps it, which [DefaultLine] shows.
 func Default(name string) (*Profile, error) {
-	known := Defaults()
-	if !slices.Contains(known, name) {
-		return nil, fmt.Errorf("%s: %w: want one of %s", quote(name), ErrNoDefault, strings.Join(known, ", "))
-	}
-	text, err := fs.ReadFile(defaultFiles, "defaults/"+strings.ReplaceAll(name, ":", "/")+".txt")
+	text, err := defaultText(name)
 	if err != nil {
 		return nil, err
 	}
-	return parseCompact(name, string(text))
+	return parseCompact(name, text)
+}
+
+func defaultText(name string) (string, error) {
+	known := Defaults()
+	if !slices.Contains(known, name) {
+		return "", fmt.Errorf("%s: %w: want one of %s", quote(name), ErrNoDefault, strings.Join(known, ", "))
+	}
+	text, err := fs.ReadFile(defaultFiles, "defaults/"+strings.ReplaceAll(name, ":", "/")+".txt")
+	return string(text), err
+}
+
+// DefaultLine is what stands at a position in the profile that is built in
+// under that name, as in
+//
+//	allow unless cap SYS_ADMIN unless arch s390 s390x when a0 & 0x7e020000 == 0x0: clone
+//
+// Of a rule with names on several lines it is the head and the name at the
+// position, with "..." for the others. It is "" where there is nothing.
+func DefaultLine(name string, at Pos) string {
+	text, err := defaultText(name)
+	lines := strings.Split(text, "\n")
+	if err != nil || at.Line < 1 || int(at.Line) > len(lines) {
+		return ""
+	}
+	head := int(at.Line) - 1
+	line := lines[head]
+	for head > 0 && strings.HasPrefix(lines[head], " ") {
+		head--
+	}
+	if head+1 == len(lines) || !strings.HasPrefix(lines[head+1], " ") {
+		return line // with all of its names
+	}
+	keywords, _, _ := strings.Cut(lines[head], ":")
+	if at.Column < 1 || int(at.Column) > len(line) {
+		return keywords + ": ..."
+	}
+	word, _, _ := strings.Cut(line[at.Column-1:], " ")
+	return keywords + ": ... " + word + " ..."
 }
 
 // Defaults are the names that [Default] knows, sorted.

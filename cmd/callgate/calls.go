@@ -33,10 +33,13 @@ func parseCall(abi seccomp.ABI, words []string) (asked, error) {
 	c := asked{abi: abi, name: words[0], data: seccomp.Data{Arch: abi.Arch()}}
 	if nr, err := strconv.ParseUint(words[0], 0, 32); err == nil {
 		c.data.NR = uint32(nr)
+		if of, ok := c.data.ABI(); ok {
+			abi, c.abi = of, of // x32's numbers are those of its machine, too
+		}
 		c.name, _ = syscalls.Name(abi, c.data.NR)
 	} else if !syscalls.Known(words[0]) || !reachable(abi, words[0]) {
 		_, err := callNumber(abi, words[0])
-		return c, usage(err, "see: callgate syscalls --arch "+abi.String())
+		return c, usage(err, missingCallHint(abi, words[0]))
 	} else {
 		c.data.NR, _ = syscalls.Number(abi, words[0])
 	}
@@ -52,7 +55,7 @@ func parseCall(abi seccomp.ABI, words []string) (asked, error) {
 		if err != nil {
 			return c, usage(err, "_ stands for an argument that is not known")
 		}
-		c.data.Args[i] = register(c.name, i, v)
+		c.data.Args[i] = register(abi, c.name, i, v)
 		c.known |= 1 << i
 	}
 	return c, nil
@@ -66,12 +69,28 @@ func reachable(abi seccomp.ABI, name string) bool {
 	return direct || through
 }
 
-// register is an argument as a compiler passes it: an int leaves the upper
-// half of its register zero, also where it is negative.
-func register(name string, i int, v uint64) uint64 {
-	args := syscalls.Args(name)
-	if i < len(args) && args[i].Kind.Bits(seccomp.X86_64) <= 32 {
-		return v & 0xffffffff
+// missingCallHint is what to do about the name of a call that abi does not have.
+func missingCallHint(abi seccomp.ABI, name string) string {
+	if !syscalls.Known(name) {
+		return "see: callgate syscalls --arch " + abi.String()
+	}
+	hint := "see: callgate syscalls " + name
+	// Newer ABIs have only the newest form of many calls.
+	for _, form := range []string{"%sat", "%s2", "%s3", "f%sat", "%sat2", "p%s", "p%s6", "newf%sat"} {
+		if newer := fmt.Sprintf(form, name); reachable(abi, newer) {
+			return fmt.Sprintf("programs for %v use %s; %s", abi, newer, hint)
+		}
+	}
+	return hint
+}
+
+// register is an argument as a compiler passes it: a negative int leaves the
+// upper half of its register zero. Any other number is the register itself,
+// also one of which the kernel reads only a part.
+func register(abi seccomp.ABI, name string, i int, v uint64) uint64 {
+	regs := syscalls.Registers(abi, name)
+	if i < len(regs) && regs[i].Kind.Bits(seccomp.X86_64) <= 32 && int64(v) < 0 && int64(v) >= math.MinInt32 {
+		return v & math.MaxUint32
 	}
 	return v
 }
@@ -109,7 +128,7 @@ func (c asked) String() string { return callText(c.abi, c.name, c.data, c.known)
 // callText writes a call with those of its arguments that are known: as many
 // as it has, and those beyond that are not zero.
 func callText(abi seccomp.ABI, name string, d seccomp.Data, known uint8) string {
-	n := len(syscalls.Args(name))
+	n := len(syscalls.Registers(abi, name))
 	for i, v := range d.Args {
 		if i >= n && known>>i&1 == 1 && v != 0 {
 			n = i + 1
@@ -119,7 +138,7 @@ func callText(abi seccomp.ABI, name string, d seccomp.Data, known uint8) string 
 	for i := range args {
 		args[i] = unknown
 		if known>>i&1 == 1 {
-			args[i] = valueText(abi, name, i, d.Args[i])
+			args[i] = valueText(abi, name, i, d.Args, known)
 		}
 	}
 	if name == "" {
@@ -131,15 +150,23 @@ func callText(abi seccomp.ABI, name string, d seccomp.Data, known uint8) string 
 // valueText writes argument i of a call. An int whose register has a zero
 // upper half is the number that the kernel reads: AT_FDCWD, not 4294967196. A
 // value that is more than the flags that it is made of is a number.
-func valueText(abi seccomp.ABI, name string, i int, v uint64) string {
-	if args := syscalls.Args(name); i < len(args) && args[i].Kind == syscalls.Int32 && v <= math.MaxUint32 {
-		v = uint64(int64(int32(v)))
+func valueText(abi seccomp.ABI, name string, i int, args [6]uint64, known uint8) string {
+	v := args[i]
+	if regs := syscalls.Registers(abi, name); i < len(regs) && regs[i].Kind == syscalls.Int32 && v <= math.MaxUint32 {
+		args[i] = uint64(int64(int32(v)))
 	}
-	text := decode.ValueOn(abi, name, i, v)
-	if strings.Count(text, "|") > 3 && strings.Contains(text, "|0x") {
+	text := decode.ValueIn(abi, name, i, args, known)
+	if strings.Count(text, "|") > 3 && strings.Contains(text, "|0x") || strings.HasPrefix(text, "0xffffffff") {
 		return fmt.Sprintf("%#x", v)
 	}
 	return text
+}
+
+// constantText writes a value that an argument of a call is compared with.
+func constantText(abi seccomp.ABI, name string, i int, v uint64) string {
+	var args [6]uint64
+	args[i] = v
+	return valueText(abi, name, i, args, 1<<i)
 }
 
 // witnessText writes a call that is fully known, wherever it comes from.
@@ -160,12 +187,15 @@ func witnessText(d seccomp.Data) string {
 // there are any, the names of its values.
 func conditionText(abi seccomp.ABI, name string, c policy.Condition) string {
 	arg := fmt.Sprintf("a%d", c.Arg)
-	if args := syscalls.Args(name); c.Arg < len(args) {
-		arg = args[c.Arg].Name
+	if regs := syscalls.Registers(abi, name); c.Arg < len(regs) && regs[c.Arg].Name != "" {
+		arg = regs[c.Arg].Name
 	}
-	value := valueText(abi, name, c.Arg, c.Value)
-	if c.Op == policy.MaskedEQ {
-		return fmt.Sprintf("%s & %s == %s", arg, valueText(abi, name, c.Arg, c.Mask), value)
+	value := constantText(abi, name, c.Arg, c.Value)
+	switch {
+	case c.Op == policy.MaskedEQ && c.Mask == math.MaxUint64:
+		return fmt.Sprintf("%s == %s", arg, value)
+	case c.Op == policy.MaskedEQ:
+		return fmt.Sprintf("%s & %s == %s", arg, constantText(abi, name, c.Arg, c.Mask), value)
 	}
 	return fmt.Sprintf("%s %v %s", arg, c.Op, value)
 }

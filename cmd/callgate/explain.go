@@ -23,9 +23,12 @@ func newExplain(t *terminal) *cobra.Command {
 		Short:   "Say what happens to a call, or to every call, and which line decides",
 		Long: `Say what happens to a call, or to every call of an ABI, and which line of the
 file decides. A call is its name or number and its arguments, by name or number;
-"_" stands for one that is not known, and so does one that is left out. An
-argument that the kernel reads as an int has the upper half of its register
-zero, as compilers leave it. Negative numbers go behind "--".
+"_" stands for one that is not known, and so does one that is left out. A
+negative int has the upper half of its register zero, as compilers leave it; a
+number above 2^32 is taken as it is. Negative numbers go behind "--".
+
+The lines of a built-in profile are those of a short form, which is shown for
+one call.
 
 For one call the exit status is 0 where it is allowed whatever is not known,
 and 1 otherwise.`,
@@ -79,6 +82,7 @@ type outcome struct {
 	by     string // what decides
 	origin policy.Origin
 	rule   string // the rule as the policy has it
+	line   string // what stands at the origin, where the user cannot look
 }
 
 // explain tells what happens to a call. Which answers are possible is told by
@@ -116,6 +120,7 @@ func (e explainer) outcome(c policy.Candidate) outcome {
 	case policy.ByUnlisted:
 		o.by = "ABI that is not listed"
 	}
+	o.line = e.source.Line(o.origin)
 	return o
 }
 

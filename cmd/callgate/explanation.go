@@ -24,15 +24,37 @@ func (t *terminal) printExplanation(x explanation) error {
 	case x.text != "":
 		t.printf("%s", indent(x.text))
 		return nil
-	case len(x.outcomes) == 1:
-		t.printf("  %s\n", x.outcomes[0].reason())
+	case x.settled():
+		o := x.outcomes[len(x.outcomes)-1]
+		t.printf("  %s\n", o.reason())
+		t.quote(o)
 		return nil
 	}
 	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
 	for _, o := range x.outcomes {
 		fmt.Fprintf(w, "  %v\t%s\t%s\n", o.action, o.place(), x.when(o))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	t.quote(x.outcomes...)
+	return nil
+}
+
+// settled reports whether the last outcome alone is all that there is to say:
+// it has no conditions, and those before it are the same answer.
+func (x explanation) settled() bool {
+	_, certain := x.certain()
+	return certain && (len(x.outcomes) == 1 || len(x.outcomes[len(x.outcomes)-1].when) == 0)
+}
+
+// quote prints the lines that decide where the user has no file to look into.
+func (t *terminal) quote(outcomes ...outcome) {
+	for _, o := range outcomes {
+		if o.line != "" {
+			t.printf("  %4d | %s\n", o.origin.Line, o.line)
+		}
+	}
 }
 
 // printExplanations prints one line for each outcome of each call.
@@ -48,7 +70,7 @@ func (t *terminal) printExplanations(list []explanation) error {
 			fmt.Fprintf(w, "%s\tdepends\tsee: callgate explain POLICY %s\n", x.asked.name, x.asked.name)
 		default:
 			for _, o := range x.outcomes {
-				fmt.Fprintf(w, "%s\t%v\t%s, %s\n", x.asked.name, o.action, o.place(), x.when(o))
+				fmt.Fprintf(w, "%s\t%v\t%s, %s\n", x.asked.name, o.action, o.place(), x.whenInTable(o))
 			}
 		}
 	}
@@ -65,6 +87,18 @@ func (x explanation) when(o outcome) string {
 		parts[i] = conditionText(x.asked.abi, x.asked.name, c)
 	}
 	return "if " + strings.Join(parts, " && ")
+}
+
+// tableColumn is how long a condition may be in bytes in the table of all
+// calls. The names of eight flags are longer.
+const tableColumn = 60
+
+// whenInTable is when without the names of values where it is too long.
+func (x explanation) whenInTable(o outcome) string {
+	if text := x.when(o); len(text) <= tableColumn {
+		return text
+	}
+	return "if " + strings.Join(conditions(o.when), " && ")
 }
 
 // reason says what decides, and where it stands.

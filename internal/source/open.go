@@ -76,7 +76,11 @@ func Open(name string, o Options) (*Source, error) {
 			return nil, &Error{name, fmt.Errorf("%w: want one of %s", profile.ErrNoDefault, strings.Join(profile.Defaults(), ", ")),
 				fileHint(name, "")}
 		}
-		return document(name, p, nil, o)
+		s, err := document(name, p, nil, o)
+		if err == nil {
+			s.builtin = true
+		}
+		return s, err
 	}
 	data, err := ReadFile(name, o.Stdin)
 	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(err, fs.ErrNotExist) {

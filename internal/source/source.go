@@ -59,8 +59,9 @@ type Source struct {
 	// Program is that of a Filter. It may be one that the kernel refuses.
 	Program bpf.Program
 
-	order  binary.ByteOrder
-	policy *policy.Policy // nil until Policy has made it
+	builtin bool
+	order   binary.ByteOrder
+	policy  *policy.Policy // nil until Policy has made it
 }
 
 // Policy is the policy that s is, as it is written. For a Document it has the
@@ -127,6 +128,15 @@ func (s *Source) Verdict() (func(seccomp.Data) seccomp.Action, error) {
 func (s *Source) Trace(d seccomp.Data) ([]bpf.Step, error) {
 	steps, _, err := s.Program.Trace(s.order, d)
 	return steps, err
+}
+
+// Line is the line of a built-in profile that o names; "" where o is of a
+// file, which the user can see.
+func (s *Source) Line(o policy.Origin) string {
+	if !s.builtin {
+		return ""
+	}
+	return profile.DefaultLine(s.Name, profile.Pos{Line: int32(o.Line), Column: int32(o.Column)})
 }
 
 // Confined reports whether s installs a filter at all.

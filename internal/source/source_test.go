@@ -129,7 +129,7 @@ func TestErrors(t *testing.T) {
 		{"-", "\xff\xfe", "stdin: neither text nor a raw filter", ""},
 		{"-", `{"defaultAction": "SCMP_ACT_ALOW"}`, "stdin:1:19: ", ""},
 		{"-", `[]`, "stdin:1:1: ", ""},
-		{"docker:0.1", "", `"docker:0.1"`, ""},
+		{"docker:0.1", "", "docker:0.1: ", ""},
 		{"pid:1", "", "cannot be read by name yet", "write the filter to a file"},
 		{"container:web", "", "cannot be read by name yet", "write the filter to a file"},
 		{"default", "", "default: no such file", "docker:default"},
