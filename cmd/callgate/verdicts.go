@@ -72,12 +72,34 @@ func parseQuestion(line []byte, abi seccomp.ABI) (seccomp.Data, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
-		return seccomp.Data{}, err
+		return seccomp.Data{}, jsonError(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return seccomp.Data{}, errors.New("more than one value")
 	}
 	return q.call(abi)
+}
+
+// jsonError is an error of encoding/json in words that do not speak of Go.
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("byte %d: %w", syntax.Offset, err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the object has no end")
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("want an object, not %s", kind.Value)
+	case errors.As(err, &kind) && kind.Field == "args":
+		return fmt.Errorf("args: want an array, not %s", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s: want a string, not %s", kind.Field, kind.Value)
+	}
+	if text, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown key %s: want arch, syscall, nr, args or ip", text)
+	}
+	return err
 }
 
 // call is the call that q asks about.
@@ -108,7 +130,7 @@ func (q question) arch(abi seccomp.ABI) (uint32, seccomp.ABI, error) {
 	switch {
 	case !q.Arch.given():
 		return abi.Arch(), abi, nil
-	case q.Arch.quoted && !strings.HasPrefix(q.Arch.text, "0x"):
+	case q.Arch.quoted && (q.Arch.text == "" || q.Arch.text[0] < '0' || q.Arch.text[0] > '9'):
 		abi, err := seccomp.ParseABI(q.Arch.text)
 		return abi.Arch(), abi, err
 	}
@@ -173,12 +195,12 @@ func answer(in io.Reader, out *bufio.Writer, abi seccomp.ABI, verdict func(secco
 			if errors.Is(err, bufio.ErrBufferFull) {
 				err = fmt.Errorf("longer than %d bytes", maxLine)
 			}
-			return fmt.Errorf("line %d: %w", n, err)
+			return fmt.Errorf("stdin:%d: %w", n, err)
 		}
 		if text := bytes.TrimSpace(line); len(text) > 0 {
 			call, err := parseQuestion(text, abi)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", n, err)
+				return fmt.Errorf("stdin:%d: %w", n, err)
 			}
 			buf = appendAnswer(buf[:0], verdict(call).Canonical())
 			if _, err := out.Write(buf); err != nil {

@@ -21,6 +21,8 @@ func TestParseQuestion(t *testing.T) {
 		{`{"arch":"SCMP_ARCH_X32","syscall":"read"}`, seccomp.Data{Arch: x86_64, NR: 0x40000000}},
 		{`{"arch":"x86_64","nr":41}`, seccomp.Data{Arch: x86_64, NR: 41}},
 		{`{"arch":3221225534,"nr":41}`, seccomp.Data{Arch: x86_64, NR: 41}},
+		{`{"arch":"3221225534","nr":41}`, seccomp.Data{Arch: x86_64, NR: 41}},
+		{`{"arch":"0XC000003E","nr":41}`, seccomp.Data{Arch: x86_64, NR: 41}},
 		{`{"arch":"0xc000003e","nr":"0x29"}`, seccomp.Data{Arch: x86_64, NR: 41}},
 		{`{"arch":3221225534,"syscall":"socket"}`, seccomp.Data{Arch: x86_64, NR: 41}},
 		{`{"arch":305419896,"nr":4294967295}`, seccomp.Data{Arch: 0x12345678, NR: 0xffffffff}},
@@ -38,10 +40,13 @@ func TestParseQuestion(t *testing.T) {
 
 func TestParseBadQuestion(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
-		{`{`, "unexpected EOF"},
-		{`[]`, "cannot unmarshal array"},
+		{`{`, "the object has no end"},
+		{`[]`, "want an object, not array"},
 		{`{"nr":1} {"nr":2}`, "more than one value"},
-		{`{"nr":1,"arg":[1]}`, `unknown field "arg"`},
+		{`{"nr":1,"arg":[1]}`, `unknown key "arg": want arch, `},
+		{`{"nr":1,"args":1}`, "args: want an array, not number"},
+		{`{"syscall":1}`, "syscall: want a string, not number"},
+		{`{"nr":1,}`, "byte 9: invalid character"},
 		{`{}`, `want either "syscall" or "nr"`},
 		{`{"nr":1,"syscall":"read"}`, `want either "syscall" or "nr"`},
 		{`{"nr":-1}`, `nr: "-1" is not a whole number from 0 to 2^32-1`},
@@ -64,6 +69,8 @@ func TestParseBadQuestion(t *testing.T) {
 		got, err := parseQuestion([]byte(c.line), seccomp.AARCH64)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %+v, %v, want an error with %q", c.line, got, err, c.want)
+		} else if strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "main.") {
+			t.Errorf("%s: %v: this speaks of Go", c.line, err)
 		}
 	}
 }
@@ -80,8 +87,8 @@ func TestAnswer(t *testing.T) {
 	for _, c := range []struct{ in, out, err string }{
 		{"", "", ""},
 		{"{\"nr\":41,\"args\":[40]}\n\n{\"nr\":41}", "{\"action\":\"ERRNO\",\"data\":1,\"ret\":327681}\n{\"action\":\"ALLOW\",\"data\":0,\"ret\":2147418112}\n", ""},
-		{"{\"nr\":0}\n\nx\n{\"nr\":0}\n", "{\"action\":\"ALLOW\",\"data\":0,\"ret\":2147418112}\n", "line 3: invalid character"},
-		{strings.Repeat(" ", maxLine+1), "", "line 1: longer than"},
+		{"{\"nr\":0}\n\nx\n{\"nr\":0}\n", "{\"action\":\"ALLOW\",\"data\":0,\"ret\":2147418112}\n", "stdin:3: byte 1: invalid character"},
+		{strings.Repeat(" ", maxLine+1), "", "stdin:1: longer than"},
 	} {
 		var out bytes.Buffer
 		w := bufio.NewWriter(&out)
