@@ -90,7 +90,7 @@ func (t *terminal) printDifferences(list []policy.Difference) {
 			whole[c] = append(whole[c], d)
 			continue
 		}
-		t.printf("%s %s: %v -> %v\n", where(d), strings.Join(numbers(d), ", "), d.A, d.B)
+		t.printList(where(d), brief(d), fmt.Sprintf("%v -> %v", d.A, d.B))
 		some := ""
 		if !d.Always {
 			some = "only some, "
@@ -102,9 +102,50 @@ func (t *terminal) printDifferences(list []policy.Difference) {
 		for i, d := range whole[c] {
 			places[i] = where(d)
 		}
-		t.printf("every call of %s: %v -> %v\n", strings.Join(places, ", "), c.a, c.b)
+		t.printList("every call of", places, fmt.Sprintf("%v -> %v", c.a, c.b))
 		t.printf("    such as %s of %s\n", witnessText(whole[c][0].Call), places[0])
 	}
+}
+
+// lineWidth is how wide lists are written, in columns: a terminal's 80, also in
+// pipes, so that the same command prints the same.
+const lineWidth = 80
+
+// printList prints "subject list: change" on one line, or, where that is too
+// wide, the list folded below the rest.
+func (t *terminal) printList(subject string, list []string, change string) {
+	line := fmt.Sprintf("%s %s: %s\n", subject, strings.Join(list, ", "), change)
+	if len(line) <= lineWidth {
+		t.printf("%s", line)
+		return
+	}
+	t.printf("%s: %s\n%s", subject, change, fold(list, "    "))
+}
+
+// fold writes a list in lines that begin with an indentation.
+func fold(list []string, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, item := range list {
+		if i < len(list)-1 {
+			item += ","
+		}
+		switch {
+		case column == 0:
+			b.WriteString(indent)
+			column = len(indent)
+		case column+1+len(item) > lineWidth:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(item)
+		column += len(item)
+	}
+	b.WriteByte('\n')
+	return b.String()
 }
 
 // everything is every number of an ABI.
@@ -121,9 +162,6 @@ func where(d policy.Difference) string {
 	return d.ABI.String()
 }
 
-// longestRange is the longest range of numbers that is told call by call.
-const longestRange = 4096
-
 // numbers are the calls of a difference: names, and numbers where there are
 // none.
 func numbers(d policy.Difference) []string {
@@ -137,28 +175,46 @@ func numbers(d policy.Difference) []string {
 	return out
 }
 
+// brief are the numbers of a difference for people: the names, and of the
+// numbers without one only how many ranges there are where these are many.
+func brief(d policy.Difference) []string {
+	const most = 3
+	var names, nameless []string
+	for _, text := range numbers(d) {
+		if text[0] < '0' || text[0] > '9' {
+			names = append(names, text)
+			continue
+		}
+		nameless = append(nameless, text)
+	}
+	if len(names) > 0 && len(nameless) > most {
+		nameless = []string{fmt.Sprintf("and %d ranges of numbers without a name", len(nameless))}
+	}
+	return append(names, nameless...)
+}
+
+// rangeText is a range of numbers as names, and as numbers where there are no
+// names in between. All numbers of an ABI are told as numbers.
 func rangeText(abi seccomp.ABI, r policy.Range) []string {
-	if r.High-r.Low >= longestRange {
+	if r == everything[0] {
 		return []string{numberRange(abi, r.Low, r.High)}
 	}
 	var out []string
-	gap := r.Low // first number that is not told yet
-	for nr := r.Low; ; nr++ {
-		name, ok := syscalls.Name(abi, nr)
-		if ok && gap < nr {
-			out = append(out, numberRange(abi, gap, nr-1))
+	next := uint64(r.Low) // first number that is not told yet
+	for nr, name := range syscalls.All(abi) {
+		if nr < r.Low || nr > r.High {
+			continue
 		}
-		if ok {
-			out = append(out, name)
-			gap = nr + 1
+		if uint64(nr) > next {
+			out = append(out, numberRange(abi, uint32(next), nr-1))
 		}
-		if nr == r.High {
-			if !ok {
-				out = append(out, numberRange(abi, gap, nr))
-			}
-			return out
-		}
+		out = append(out, name)
+		next = uint64(nr) + 1
 	}
+	if next <= uint64(r.High) {
+		out = append(out, numberRange(abi, uint32(next), r.High))
+	}
+	return out
 }
 
 func numberRange(abi seccomp.ABI, low, high uint32) string {
