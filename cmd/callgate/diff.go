@@ -20,7 +20,7 @@ func newDiff(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "diff A B",
 		GroupID: groupPolicy,
-		Short:   "Show what two policies answer differently, each with a call as witness",
+		Short:   "Show what two policies answer differently, with witnesses",
 		Long: `Show every call that two policies answer differently: the calls, the answer of
 A, the answer of B, and one such call as a witness. The answer is exact: where
 nothing is shown, no call is answered differently.

@@ -20,7 +20,7 @@ func newExplain(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "explain POLICY [CALL [ARG...]]",
 		GroupID: groupPolicy,
-		Short:   "Say what happens to a call, or to every call, and which line decides",
+		Short:   "Say what happens to a call, or to all, and which line decides",
 		Long: `Say what happens to a call, or to every call of an ABI, and which line of the
 file decides. A call is its name or number and its arguments, by name or number;
 "_" stands for one that is not known, and so does one that is left out. A

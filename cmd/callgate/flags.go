@@ -24,7 +24,7 @@ func (c choice) String() string {
 	return *c.value
 }
 
-func (c choice) Type() string { return strings.Join(c.words, "|") }
+func (c choice) Type() string { return "WORD" }
 
 func (c choice) Set(s string) error {
 	if !slices.Contains(c.words, s) {
@@ -34,10 +34,12 @@ func (c choice) Set(s string) error {
 	return nil
 }
 
-// choose registers a flag that takes one of the words; the first is its
-// default.
+// choose registers a flag that takes one of the words, which its help lists;
+// the first is the default.
 func choose(cmd *cobra.Command, value *string, name, help string, words ...string) {
 	*value = words[0]
+	last := len(words) - 1
+	help += ": " + strings.Join(words[:last], ", ") + " or " + words[last]
 	cmd.Flags().Var(choice{value, words}, name, help)
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -31,6 +31,7 @@ func run(args []string, t *terminal) int {
 }
 
 func newRoot(t *terminal) *cobra.Command {
+	cobra.EnableCommandSorting = false // the order of commands says what comes first
 	root := &cobra.Command{
 		Use:           "callgate VERB [flags] ARGS",
 		Short:         "The seccomp workbench for containers",
@@ -103,7 +104,11 @@ func noVerb(cmd *cobra.Command, args []string) error {
 
 // topic checks the arguments of help, which are those of a verb.
 func topic(root *cobra.Command, args []string) error {
-	if cmd, _, err := root.Find(args); err == nil && (len(args) == 0 || cmd != root) {
+	cmd, rest, err := root.Find(args)
+	switch {
+	case err == nil && cmd != root && len(rest) > 0:
+		return usagef("see: callgate help "+cmd.Name(), "help: unexpected argument %q", rest[0])
+	case err == nil && (len(args) == 0 || cmd != root):
 		return nil
 	}
 	return noVerb(root, args)

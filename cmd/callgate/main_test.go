@@ -105,6 +105,27 @@ func TestEachVerbIsShown(t *testing.T) {
 	}
 }
 
+// TestHelpFits holds every help to the width of a terminal, and the verbs to
+// the order in which commands has them.
+func TestHelpFits(t *testing.T) {
+	root := newRoot(newTerminal())
+	for _, cmd := range append(root.Commands(), root) {
+		for line := range strings.Lines(cmd.Long + "\n" + cmd.UsageString()) {
+			if len(strings.TrimRight(line, "\n")) > lineWidth {
+				t.Errorf("%s: more than %d columns: %s", cmd.Name(), lineWidth, line)
+			}
+		}
+	}
+	help := root.UsageString()
+	for _, cmd := range commands(newTerminal()) {
+		_, rest, ok := strings.Cut(help, "\n  "+cmd.Name()+" ")
+		if !ok {
+			t.Errorf("the help has no %s behind the verbs before it", cmd.Name())
+		}
+		help = rest
+	}
+}
+
 func checkScript(t *testing.T, cmd *cobra.Command) {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join("testdata", "script", cmd.Name()+".txtar"))

@@ -19,7 +19,7 @@ func newSyscalls(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "syscalls [NAME|NUMBER|PATTERN]",
 		GroupID: groupFacts,
-		Short:   "Look up system calls: names, numbers, arguments, since which kernel",
+		Short:   "Look up system calls: names, numbers, arguments, age",
 		Long: `Look up system calls. A name is shown with its number on every ABI, a number
 is that of the ABI of --arch, and a pattern (*, ?, [a-z]) or nothing lists the
 calls of that ABI. The exit status is 1 where there is none.`,
