@@ -1,8 +1,9 @@
 // Package tracee holds an unmodified program by ptrace: it starts a command,
 // runs it to a point such as main or the return of its third openat, makes
 // system calls inside it (and so puts a seccomp filter or strict mode on it
-// from within), and then lets it go, or follows it to its end and tells which
-// system call seccomp ended it for.
+// from within), or has it execute another one under a filter; and then lets it
+// go, or follows it to its end and tells which system call seccomp ended it
+// for, or every call that a filter stops in it and its children.
 //
 // It works for static, PIE and static-PIE programs, with symbols or stripped,
 // of any language, and for programs with several threads. The hosts are Linux

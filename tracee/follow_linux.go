@@ -66,24 +66,27 @@ func (t *tracee) letGo(th *thread) {
 
 func (t *tracee) wait(blocked func(Blocked)) (status syscall.WaitStatus, err error) {
 	t.do(func() {
+		t.blocked = blocked
 		if !t.ended {
-			err = t.follow1(blocked)
+			err = t.toEnd(unix.PTRACE_CONT, func(*thread, event) bool { return false })
 		}
 		status = syscall.WaitStatus(t.status)
 	})
 	return status, err
 }
 
-func (t *tracee) follow1(blocked func(Blocked)) error {
+// toEnd lets the process and its children go on by a request, stop by stop,
+// until the process has ended.
+func (t *tracee) toEnd(how int, stop func(*thread, event) bool) error {
 	if t.free {
 		return t.reap()
 	}
 	if err := t.leave(); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	t.blocked, t.follow, t.how = blocked, true, unix.PTRACE_CONT
+	t.follow, t.how = true, how
 	t.resumeHeld()
-	if err := t.until(func(*thread, event) bool { return false }); !errors.Is(err, ErrEnded) {
+	if err := t.until(stop); !errors.Is(err, ErrEnded) {
 		return err
 	}
 	t.free = true

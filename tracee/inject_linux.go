@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/internal/sys"
 	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/seccomp"
 )
@@ -30,7 +31,7 @@ func (t *tracee) syscall(nr uint32, args []uint64) (result int64, err error) {
 }
 
 // inject makes a system call in the held thread, and leaves that as it found
-// it. The instruction is one that is in the process's memory anyway, mostly in
+// it; after an exec there is nothing left of it. The instruction is one that is in the process's memory anyway, mostly in
 // the vDSO, so that no code is changed that another thread might execute. The
 // other threads go on meanwhile.
 func (t *tracee) inject(nr uint32, args ...uint64) (int64, error) {
@@ -54,9 +55,14 @@ func (t *tracee) inject(nr uint32, args ...uint64) (int64, error) {
 	defer func() { th.how = 0 }()
 	stops := 0 // the entry, then the exit
 	var held []unix.Signal
+	var executed, mine bool // exec, by the thread itself
 	t.resume(th)
 	err = t.until(func(other *thread, e event) bool {
 		switch {
+		case e.kind == gotExec:
+			former, _ := sys.PtraceEventMsg(other.tid)
+			executed, mine = true, int(former) == th.tid
+			return true
 		case other != th:
 		case e.kind == gotSyscall:
 			stops++
@@ -69,8 +75,11 @@ func (t *tracee) inject(nr uint32, args ...uint64) (int64, error) {
 	for _, signal := range held {
 		_ = unix.Tgkill(t.pid, th.tid, signal)
 	}
-	if err != nil {
+	switch {
+	case err != nil || mine:
 		return 0, err
+	case executed:
+		return 0, ErrExec
 	}
 	done, err := getRegisters(th.tid)
 	if err != nil {
@@ -115,19 +124,17 @@ func (t *tracee) findCall() (uint64, error) {
 	return 0, errors.New("the program has no instruction that makes a system call")
 }
 
-// calls are the numbers of prctl and seccomp.
-var calls = map[seccomp.ABI]struct{ prctl, seccomp uint32 }{
-	seccomp.X86_64:  {157, 317},
-	seccomp.X86:     {172, 354},
-	seccomp.AARCH64: {167, 277},
+// calls are the numbers of those that are made in the program; mmap is that
+// whose last argument is zero here, whatever unit it has.
+var calls = map[seccomp.ABI]struct{ prctl, seccomp, mmap, execve uint32 }{
+	seccomp.X86_64:  {157, 317, 9, 59},
+	seccomp.X86:     {172, 354, 192, 11},
+	seccomp.AARCH64: {167, 277, 222, 221},
 }
 
 func (t *tracee) install(p bpf.Program, o kernel.InstallOptions) (err error) {
-	if o.Flags&kernel.NewListener != 0 {
-		return errors.New("a listener cannot be made in a program that is held")
-	}
-	if err := p.Verify(); err != nil {
-		return kernel.ExplainInstall(p, o.Flags, -int(unix.EINVAL))
+	if err := installable(p, o); err != nil {
+		return err
 	}
 	t.do(func() {
 		if s, statusErr := kernel.ReadStatus(t.pid); statusErr == nil && s.Mode == kernel.ModeStrict {
@@ -139,10 +146,34 @@ func (t *tracee) install(p bpf.Program, o kernel.InstallOptions) (err error) {
 				return
 			}
 		}
-		if err = t.noNewPrivs(o.NoNewPrivs); err == nil {
-			err = t.installProgram(p, o.Flags)
-		}
+		err = t.confine(p, o)
 	})
+	return err
+}
+
+// installable is an error for what cannot be installed in any program.
+func installable(p bpf.Program, o kernel.InstallOptions) error {
+	if o.Flags&kernel.NewListener != 0 {
+		return errors.New("a listener cannot be made in a program that is held")
+	}
+	if err := p.Verify(); err != nil {
+		return kernel.ExplainInstall(p, o.Flags, -int(unix.EINVAL))
+	}
+	return nil
+}
+
+// confine installs a filter, and remembers it.
+func (t *tracee) confine(p bpf.Program, o kernel.InstallOptions) error {
+	f, err := bpf.Load(p, binary.NativeEndian)
+	if err == nil {
+		err = t.noNewPrivs(o.NoNewPrivs)
+	}
+	if err == nil {
+		err = t.installProgram(p, o.Flags)
+	}
+	if err == nil {
+		t.filters = append(t.filters, f)
+	}
 	return err
 }
 

@@ -3,6 +3,8 @@
 package tracee
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/callgate/callgate/internal/sys"
@@ -19,6 +21,7 @@ type thread struct {
 	leaving      bool        // it shall be let go at its next stop
 	trapped      bool        // a filter's TRAP is about to end it
 	how          int         // the request with which it goes on; 0 is that of the tracee
+	pending      *Blocked    // the call that it is in and that a filter stops, where calls are followed
 }
 
 // kind is what a stop of a thread is about.
@@ -189,7 +192,7 @@ func (t *tracee) understandSignal(th *thread, signal unix.Signal) event {
 		}
 	}
 	if signal == unix.SIGSYS {
-		th.trapped = trapped(th.tid)
+		th.trapped = byFilter(th.tid) && !catches(th.tid, unix.SIGSYS)
 	}
 	th.signal = signal
 	return event{kind: gotSignal, signal: signal}
@@ -199,11 +202,11 @@ func (t *tracee) understandSignal(th *thread, signal unix.Signal) event {
 // the action TRAP.
 const sysSeccomp = 1
 
-// trapped reports whether a SIGSYS comes from a filter and finds no handler,
-// so that the thread will end of it.
-func trapped(tid int) bool {
+// byFilter reports whether the SIGSYS that a thread is about to get comes from
+// a filter.
+func byFilter(tid int) bool {
 	info, errno := sys.PtraceSiginfo(tid)
-	return errno == 0 && info.Code == sysSeccomp && !catches(tid, unix.SIGSYS)
+	return errno == 0 && info.Code == sysSeccomp
 }
 
 // adopt deals with a new thread, which is traced like its parent, or a new
@@ -252,6 +255,7 @@ func (t *tracee) executed(th *thread) {
 			delete(t.threads, tid)
 		}
 	}
+	th.pending = nil // of the thread whose number it now has
 	if th.process == t.pid {
 		clear(t.breaks)
 		clear(t.were)
@@ -268,11 +272,44 @@ func (t *tracee) exiting(th *thread) {
 	if errno != 0 || t.blocked == nil || signal != unix.SIGKILL && signal != unix.SIGSYS {
 		return
 	}
-	data, ok := t.call(th)
-	if !ok || !th.trapped && !killedHere(th.tid, signal, data) {
+	b, ok := t.stopped(th)
+	if !ok || !th.trapped && !t.killedHere(th.tid, signal, b) {
 		return
 	}
-	t.blocked(Blocked{Thread: th.tid, Data: data, Signal: signal, Memory: memory{th.tid}})
+	b.Signal = signal
+	b.Other = signal == unix.SIGSYS && (!ends(b.Action) || b.Action.Kind() == seccomp.Trap && !th.trapped)
+	t.blocked(b)
+}
+
+// stopped describes the call that a thread is in, if it is in one.
+func (t *tracee) stopped(th *thread) (Blocked, bool) {
+	if th.pending != nil {
+		return *th.pending, true
+	}
+	data, ok := t.call(th)
+	return t.describe(th, data, t.answer(data)), ok
+}
+
+func (t *tracee) describe(th *thread, d seccomp.Data, a seccomp.Action) Blocked {
+	return Blocked{Thread: th.tid, Process: th.process, Data: d, Action: a, Memory: memory{th.tid}}
+}
+
+// answer is what the filters that were installed answer to a call: the
+// strictest action, and among equals that of the newest.
+func (t *tracee) answer(d seccomp.Data) seccomp.Action {
+	a := seccomp.Allow
+	for _, f := range slices.Backward(t.filters) {
+		if one := f.Run(d).Canonical(); one.Stricter(a) {
+			a = one
+		}
+	}
+	return a
+}
+
+// ends reports whether an action may end a thread.
+func ends(a seccomp.Action) bool {
+	kind := a.Kind()
+	return kind == seccomp.KillProcess || kind == seccomp.KillThread || kind == seccomp.Trap
 }
 
 // deadSince is the kernel that marks the thread that seccomp kills, and not
@@ -282,7 +319,7 @@ var deadSince = kernel.Version{Major: 5, Minor: 17}
 // killedHere reports whether it was seccomp, for a call of this very thread,
 // that ends it. Older kernels do not say: there any thread counts that has
 // the mode and is in a call that the mode may stop.
-func killedHere(tid int, signal unix.Signal, data seccomp.Data) bool {
+func (t *tracee) killedHere(tid int, signal unix.Signal, b Blocked) bool {
 	s, err := kernel.ReadStatus(tid)
 	if err != nil || s.Mode == kernel.ModeDead {
 		return err == nil
@@ -291,9 +328,9 @@ func killedHere(tid int, signal unix.Signal, data seccomp.Data) bool {
 		return false
 	}
 	if signal == unix.SIGKILL {
-		return s.Mode == kernel.ModeStrict && !strictAllows(data)
+		return s.Mode == kernel.ModeStrict && !strictAllows(b.Data)
 	}
-	return s.Mode == kernel.ModeFilter
+	return s.Mode == kernel.ModeFilter && (len(t.filters) == 0 || ends(b.Action))
 }
 
 // call is the system call that a thread is in, if it is in one.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/internal/sys"
 	"github.com/callgate/callgate/seccomp"
 )
@@ -38,6 +39,7 @@ type tracee struct {
 	follow  bool                    // children are traced
 	free    bool                    // the process is not traced any more
 	blocked func(Blocked)
+	filters []*bpf.Filter // that were installed, in that order
 
 	mu     sync.Mutex // of what follows
 	ended  bool

@@ -32,11 +32,17 @@ func (*tracee) syscall(uint32, []uint64) (int64, error) { return 0, errNotHere }
 
 func (*tracee) install(bpf.Program, kernel.InstallOptions) error { return errNotHere }
 
+func (*tracee) exec(bpf.Program, kernel.InstallOptions, string, []string, []string) error {
+	return errNotHere
+}
+
 func (*tracee) strict() error { return errNotHere }
 
 func (*tracee) detach() error { return errNotHere }
 
 func (*tracee) wait(func(Blocked)) (syscall.WaitStatus, error) { return 0, errNotHere }
+
+func (*tracee) watch(func(Blocked)) (syscall.WaitStatus, error) { return 0, errNotHere }
 
 func (*tracee) signal(syscall.Signal) error { return errNotHere }
 

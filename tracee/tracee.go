@@ -74,13 +74,21 @@ type Reached struct {
 	Threads int
 }
 
-// Blocked is a call for which seccomp ended a thread.
+// Blocked is a call that seccomp stopped, or that a filter had logged.
 type Blocked struct {
-	// Thread is the id of the thread.
-	Thread int
+	// Thread is the id of the thread, Process that of its process.
+	Thread, Process int
 	// Data is the call.
 	Data seccomp.Data
-	// Signal is SIGKILL in strict mode, SIGSYS by a filter.
+	// Action is what the filters answer that [Tracee.Install] and
+	// [Tracee.Exec] have put there: ALLOW where there are none.
+	Action seccomp.Action
+	// Other says that it was not their answer that counted but that of
+	// another filter, which the program installed by itself or was under
+	// before.
+	Other bool
+	// Signal is what ended the thread, SIGKILL in strict mode and SIGSYS by a
+	// filter; 0 where the thread goes on.
 	Signal syscall.Signal
 	// Memory is that of the thread. It can be read only until the function
 	// that was given the Blocked returns.
@@ -134,6 +142,18 @@ func (t *Tracee) Syscall(nr uint32, args ...uint64) (int64, error) { return t.t.
 // here. Other errors are those of [kernel.Install].
 func (t *Tracee) Install(p bpf.Program, o kernel.InstallOptions) error { return t.t.install(p, o) }
 
+// Exec has the program install a filter and execute another one under it, as
+// [kernel.Exec] does for the calling process: in the thread that is held,
+// with nothing in between, and with no filter where p has no instructions. The
+// program must have been held by [Tracee.RunTo], and after it the new one is,
+// before its first instruction. The errors are those of kernel.Exec, an
+// *os.PathError where the filter is there and exec failed, and [ErrEnded]
+// where the filter ended the program for that. It may be tried again where
+// the filter could not be installed.
+func (t *Tracee) Exec(p bpf.Program, o kernel.InstallOptions, path string, args, env []string) error {
+	return t.t.exec(p, o, path, args, env)
+}
+
 // Strict puts the program into strict mode, unless it has put itself there. The
 // error matches [ErrThreads] where it has several threads, since strict mode
 // holds one.
@@ -149,6 +169,22 @@ func (t *Tracee) Detach() error { return t.t.detach() }
 // program was not let go, blocked (if it is not nil) is called for each
 // thread that seccomp ends, before it is gone; children are followed too.
 func (t *Tracee) Wait(blocked func(Blocked)) (syscall.WaitStatus, error) { return t.t.wait(blocked) }
+
+// Follow lets the program run to its end, as [Tracee.Wait] does, and calls
+// blocked for each call of any of its threads and children to which a filter
+// that [Tracee.Install] or [Tracee.Exec] has put there answers anything but
+// ALLOW, and for each thread that another filter or strict mode ends. It is
+// called when the kernel has done what the filter says, so that a call which
+// is allowed and fails never counts; but for LOG before the call is made.
+// Memory is then as the call finds it.
+//
+// It stops the program twice at each system call, which makes a call that is
+// cheap by itself a hundred times as dear. The program must not have been let go. It needs
+// Linux 5.3, without which the error matches [errors.ErrUnsupported] and the
+// program stays held.
+func (t *Tracee) Follow(blocked func(Blocked)) (syscall.WaitStatus, error) {
+	return t.t.watch(blocked)
+}
 
 // Signal sends a signal to the process, unless that has ended.
 func (t *Tracee) Signal(s syscall.Signal) error { return t.t.signal(s) }

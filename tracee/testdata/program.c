@@ -1,14 +1,20 @@
 // What the tests hold: a program that knows nothing of tracing. It says where
 // it is, and what it finds out about itself.
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +55,28 @@ static void *opener(void *arg) {
 	return arg;
 }
 
-static void handler(int sig) { say(sig == SIGUSR1 ? "usr1\n" : "cont\n"); }
+static void handler(int sig) {
+	say(sig == SIGUSR1 ? "usr1\n" : sig == SIGSYS ? "sys\n" : "cont\n");
+}
+
+static void *executor(void *arg) {
+	char **argv = arg;
+	execv(argv[0], argv);
+	return NULL;
+}
+
+// Answers openat with an action, by a filter of its own.
+static void filter(unsigned action) {
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, action),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog fprog = {4, program};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog);
+}
 
 int main(int argc, char **argv) {
 	say("main\n");
@@ -98,6 +125,29 @@ int main(int argc, char **argv) {
 		} else if (!strcmp(argv[i], "thread")) {
 			pthread_t t;
 			pthread_create(&t, NULL, thread, NULL);
+		} else if (!strcmp(argv[i], "threadexec")) {
+			pthread_t t;
+			pthread_create(&t, NULL, executor, argv + i + 1);
+			pthread_join(t, NULL);
+			return 9;
+		} else if (!strcmp(argv[i], "orphan")) {
+			if (fork() == 0) {
+				usleep(50000);
+				open("/dev/null", O_RDONLY);
+				_exit(3);
+			}
+		} else if (!strcmp(argv[i], "catch")) {
+			signal(SIGSYS, handler);
+		} else if (!strcmp(argv[i], "eacces")) {
+			filter(SECCOMP_RET_ERRNO | EACCES);
+		} else if (!strcmp(argv[i], "die")) {
+			filter(SECCOMP_RET_KILL);
+#ifdef __x86_64__
+		} else if (!strcmp(argv[i], "int80")) {
+			long result = 1000; // mkdir of a null pointer through x86
+			__asm__ volatile("int $0x80" : "=a"(result) : "a"(39), "b"(0), "c"(0700) : "memory");
+			say(result == -EFAULT ? "EFAULT\n" : "denied\n");
+#endif
 		} else if (!strcmp(argv[i], "exec")) {
 			execv(argv[i + 1], argv + i + 1);
 			return 9;
