@@ -55,7 +55,10 @@ func parseCall(abi seccomp.ABI, words []string) (asked, error) {
 		if err != nil {
 			return c, usage(err, "_ stands for an argument that is not known")
 		}
-		c.data.Args[i] = register(abi, c.name, i, v)
+		if text[0] < '0' || text[0] > '9' { // a name, or a negative number
+			v = register(abi, c.name, i, v)
+		}
+		c.data.Args[i] = v
 		c.known |= 1 << i
 	}
 	return c, nil
@@ -85,8 +88,7 @@ func missingCallHint(abi seccomp.ABI, name string) string {
 }
 
 // register is an argument as a compiler passes it: a negative int leaves the
-// upper half of its register zero. Any other number is the register itself,
-// also one of which the kernel reads only a part.
+// upper half of its register zero.
 func register(abi seccomp.ABI, name string, i int, v uint64) uint64 {
 	regs := syscalls.Registers(abi, name)
 	if i < len(regs) && regs[i].Kind.Bits(seccomp.X86_64) <= 32 && int64(v) < 0 && int64(v) >= math.MinInt32 {

@@ -24,8 +24,8 @@ func newExplain(t *terminal) *cobra.Command {
 		Long: `Say what happens to a call, or to every call of an ABI, and which line of the
 file decides. A call is its name or number and its arguments, by name or number;
 "_" stands for one that is not known, and so does one that is left out. A
-negative int has the upper half of its register zero, as compilers leave it; a
-number above 2^32 is taken as it is. Negative numbers go behind "--".
+negative int has the upper half of its register zero, as compilers leave it; any
+other number is the whole register, which is what a filter sees. Negative numbers go behind "--".
 
 The lines of a built-in profile are those of a short form, which is shown for
 one call.
