@@ -62,5 +62,8 @@ func readProgram(t *terminal, name string, arch archFlag) (bpf.Program, error) {
 	if err != nil {
 		return nil, &source.Error{Name: name, Err: err}
 	}
+	if source.OtherOrder(program) {
+		return nil, &source.Error{Name: name, Err: errors.New("a filter for machines of the other byte order"), Advice: source.OrderHint}
+	}
 	return program, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -170,6 +171,9 @@ func detect(name string, data []byte, o Options) (*Source, error) {
 		if err != nil {
 			return nil, &Error{name, fmt.Errorf("read as a raw filter, because it has zero bytes: %w", err), ""}
 		}
+		if OtherOrder(program) {
+			return nil, &Error{name, errors.New("a filter for machines of the other byte order"), OrderHint}
+		}
 		return &Source{Name: name, Kind: Filter, Program: program, order: order}, nil
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, &Error{name, errors.New("the file is empty"), ""}
@@ -218,6 +222,21 @@ func looksLikeJSON(name string, data []byte) bool {
 	}
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
+}
+
+// OrderHint is what to do about a filter of which OtherOrder is true.
+const OrderHint = "name the machine, as in --arch s390x"
+
+// OtherOrder reports whether p is no filter, but would be one if its bytes were
+// read in the other order. No return, with which every filter ends, is one in
+// both.
+func OtherOrder(p bpf.Program) bool {
+	swapped := make(bpf.Program, len(p))
+	for n, i := range p {
+		i.Code, i.K = bits.ReverseBytes16(i.Code), bits.ReverseBytes32(i.K)
+		swapped[n] = i
+	}
+	return p.Verify() != nil && swapped.Verify() == nil
 }
 
 // IsRaw reports whether data is a raw filter if it is anything: text has no
