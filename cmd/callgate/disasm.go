@@ -58,12 +58,5 @@ func readProgram(t *terminal, name string, arch archFlag) (bpf.Program, error) {
 		return nil, &source.Error{Name: name, Err: errors.New("this is text, not a raw filter"),
 			Advice: "make a filter of a profile with callgate compile, and of a listing with callgate asm"}
 	}
-	program, err := bpf.Decode(data, arch.abi.ByteOrder())
-	if err != nil {
-		return nil, &source.Error{Name: name, Err: err}
-	}
-	if source.OtherOrder(program) {
-		return nil, &source.Error{Name: name, Err: errors.New("a filter for machines of the other byte order"), Advice: source.OrderHint}
-	}
-	return program, nil
+	return source.Decode(name, data, arch.abi.ByteOrder())
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -167,12 +168,9 @@ func detect(name string, data []byte, o Options) (*Source, error) {
 		}
 		return document(name, p, notes, o)
 	case IsRaw(data):
-		program, err := bpf.Decode(data, order)
+		program, err := Decode(name, data, order)
 		if err != nil {
-			return nil, &Error{name, fmt.Errorf("read as a raw filter, because it has zero bytes: %w", err), ""}
-		}
-		if OtherOrder(program) {
-			return nil, &Error{name, errors.New("a filter for machines of the other byte order"), OrderHint}
+			return nil, err
 		}
 		return &Source{Name: name, Kind: Filter, Program: program, order: order}, nil
 	case len(bytes.TrimSpace(data)) == 0:
@@ -224,13 +222,24 @@ func looksLikeJSON(name string, data []byte) bool {
 	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
 }
 
-// OrderHint is what to do about a filter of which OtherOrder is true.
-const OrderHint = "name the machine, as in --arch s390x"
+// Decode reads a raw filter, also one that the kernel would refuse, but not one
+// of a machine with the other byte order.
+func Decode(name string, data []byte, order binary.ByteOrder) (bpf.Program, error) {
+	program, err := bpf.Decode(data, order)
+	switch {
+	case err != nil:
+		return nil, &Error{name, fmt.Errorf("read as a raw filter, because it has zero bytes: %w", err), ""}
+	case otherOrder(program):
+		return nil, &Error{name, errors.New("a filter for machines of the other byte order"),
+			"name the machine, as in --arch s390x"}
+	}
+	return program, nil
+}
 
-// OtherOrder reports whether p is no filter, but would be one if its bytes were
+// otherOrder reports whether p is no filter, but would be one if its bytes were
 // read in the other order. No return, with which every filter ends, is one in
 // both.
-func OtherOrder(p bpf.Program) bool {
+func otherOrder(p bpf.Program) bool {
 	swapped := make(bpf.Program, len(p))
 	for n, i := range p {
 		i.Code, i.K = bits.ReverseBytes16(i.Code), bits.ReverseBytes32(i.K)
