@@ -42,15 +42,27 @@ that a policy may leave out what only the start of a program needs:
                       a library
   --after CALL[,N]    when the Nth such system call since main has returned
 
+With --explain each call that the filter stops, in the command or any of its
+children, is shown as it happens, with the line of the profile that decides, and
+so is each that it lets through and logs; lines that would be the same are
+shown once, and counted at the end. A call that fails for another reason is not
+the filter's doing and is not shown. Callgate stays with the command for that,
+as with --at, and stops it twice at each call, which makes calls slow; the
+command can trace no others itself, set-user-ID bits have no effect unless
+callgate has the privilege to trace such programs, and children that outlive the
+command are let go.
+
 With --strict the program gets no filter but the kernel's strict mode, at main
 or at the point that is named: from there on any call but read, write, exit and
-sigreturn ends it with SIGKILL, and callgate tells which one that was.
+sigreturn ends it with SIGKILL, and callgate tells which one that was, with or
+without --explain.
 
 The exit status is that of the command, 128+N where signal N ended it, 125 where
 callgate failed, 126 where the command cannot be executed and 127 where it is
 not found.`,
 		Example: `  callgate run ls -l
   callgate run --profile no-mkdir.json -- mkdir /tmp/x
+  callgate run --explain --profile web.json ./server
   callgate run --security-opt seccomp=unconfined grep Seccomp /proc/self/status
   callgate run --profile narrow.json --at main ./server
   callgate run --strict --after openat ./program`,
@@ -69,6 +81,7 @@ not found.`,
 	flags.StringVar(&r.at, "at", "", "install the filter inside the program at `POINT`: main, entry or a symbol")
 	flags.StringVar(&r.after, "after", "", "install the filter when `CALL[,N]` has returned")
 	flags.BoolVar(&r.strict, "strict", false, "strict mode instead of a filter")
+	flags.BoolVar(&r.explain, "explain", false, "show each call that the filter stops, and what decides")
 	r.env.register(cmd)
 	return cmd
 }
@@ -94,6 +107,7 @@ type runner struct {
 	security   []string
 	at, after  string
 	strict     bool
+	explain    bool
 	noNewPrivs bool
 }
 
@@ -122,8 +136,11 @@ func (r *runner) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if point != nil {
+	switch {
+	case point != nil:
 		return r.runHeld(path, args, *point, f)
+	case r.explain:
+		return r.runExplained(path, args, f)
 	}
 	return r.replace(path, args, f)
 }
@@ -194,10 +211,11 @@ func cannotExecute(name string, err error) error {
 
 // filter is what is to be installed.
 type filter struct {
-	program  bpf.Program // nil: nothing
-	options  kernel.InstallOptions
-	policy   *policy.Policy // nil: not known
-	fullName string
+	program bpf.Program // nil: nothing
+	options kernel.InstallOptions
+	policy  *policy.Policy // nil: not known
+	source  *source.Source
+	abi     seccomp.ABI // of commands
 }
 
 // filter resolves and compiles the policy.
@@ -206,7 +224,7 @@ func (r *runner) filter(name string) (filter, error) {
 	if src == nil || err != nil && src.Kind != source.Filter {
 		return filter{}, err
 	}
-	f := filter{fullName: src.Name, policy: p}
+	f := filter{source: src, policy: p, abi: r.env.arch.abi}
 	f.options.NoNewPrivs = r.noNewPrivs
 	if !src.Confined() {
 		return f, nil
@@ -260,7 +278,7 @@ func (f filter) allowsExec(abi seccomp.ABI) error {
 	}
 	return &failure{
 		status: statusTool,
-		err:    fmt.Errorf("%s answers %v to execve, so that no command can be started under it", f.fullName, answers[0].Action),
+		err:    fmt.Errorf("%s answers %v to execve, so that no command can be started under it", f.source.Name, answers[0].Action),
 		hint:   "install the filter inside the program once it runs: callgate run --at main ...",
 	}
 }

@@ -106,26 +106,35 @@ func statusOfCommand(s syscall.WaitStatus) int {
 	return s.ExitStatus()
 }
 
-// hold starts a command and runs it to a point. The caller must call Close
-// where there is no error.
-func (r *runner) hold(path string, args []string, p point) (heldCommand, tracee.Reached, error) {
+// startHeld starts a command, held before its first instruction. The caller
+// must call Close where there is no error.
+func startHeld(path string, args []string) (heldCommand, error) {
 	t, err := tracee.Start(tracee.Command{
 		Path: path, Args: args, Env: os.Environ(), FDs: []uintptr{0, 1, 2},
 	}, tracee.Options{ExitKill: true})
 	if e := (*os.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
-		return heldCommand{}, tracee.Reached{}, cannotExecute(path, err)
+		return heldCommand{}, cannotExecute(path, err)
 	}
+	if err != nil {
+		return heldCommand{}, err
+	}
+	return heldCommand{t, forwardSignals(t.Signal)}, nil
+}
+
+// hold starts a command and runs it to a point. The caller must call Close
+// where there is no error.
+func (r *runner) hold(path string, args []string, p point) (heldCommand, tracee.Reached, error) {
+	c, err := startHeld(path, args)
 	if err != nil {
 		return heldCommand{}, tracee.Reached{}, err
 	}
-	c := heldCommand{t, forwardSignals(t.Signal)}
-	where, err := p.of(t.ABI())
+	where, err := p.of(c.ABI())
 	if err != nil {
 		return heldCommand{}, tracee.Reached{}, errors.Join(err, c.Close())
 	}
-	reached, err := t.RunTo(where)
+	reached, err := c.RunTo(where)
 	if err != nil {
-		return heldCommand{}, reached, errors.Join(notReached(t, p, err), c.Close())
+		return heldCommand{}, reached, errors.Join(notReached(c.Tracee, p, err), c.Close())
 	}
 	if reached.Substitute != "" {
 		r.terminal.say("%s", reached.Substitute)
@@ -169,17 +178,40 @@ func (r *runner) runHeld(path string, args []string, p point, f filter) error {
 		if reached.Threads > 1 {
 			o.Flags |= kernel.TSync
 		}
-		err := held.Install(f.program, o)
-		if errors.Is(err, syscall.EACCES) { // exec took away what this process may
-			o.NoNewPrivs = true
-			err = held.Install(f.program, o)
-		}
+		err := withoutPrivileges(o, func(o kernel.InstallOptions) error { return held.Install(f.program, o) })
 		if err != nil {
 			return err
 		}
 	}
+	if r.explain {
+		return r.follow(held, f)
+	}
 	if err := held.Detach(); err != nil {
 		return err
 	}
-	return held.wait(nil)
+	return r.waitKilled(held, f)
+}
+
+// withoutPrivileges installs a filter, with no_new_privs too where exec took
+// away what this process may.
+func withoutPrivileges(o kernel.InstallOptions, install func(kernel.InstallOptions) error) error {
+	err := install(o)
+	if errors.Is(err, syscall.EACCES) && !o.NoNewPrivs {
+		o.NoNewPrivs = true
+		err = install(o)
+	}
+	return err
+}
+
+// waitKilled waits for the end of a command that was let go, and says so where
+// the filter seems to have ended it: nothing else does.
+func (r *runner) waitKilled(held heldCommand, f filter) error {
+	status, err := held.Wait(nil)
+	if err != nil {
+		return err
+	}
+	if f.program != nil && status.Signaled() && status.Signal() == syscall.SIGSYS {
+		r.terminal.say("the command was ended by SIGSYS, with which a filter kills: with --explain, callgate run shows the call")
+	}
+	return exit(statusOfCommand(status))
 }

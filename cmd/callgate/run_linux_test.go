@@ -134,6 +134,7 @@ func TestRunSignals(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--profile", profile}, {"--profile", profile, "--at", "main"},
 		{"--profile", profile, "--after", "mkdir,1000"}, // held all the time
+		{"--profile", profile, "--explain"},
 	} {
 		cmd := callgate(t, append(append([]string{"run"}, flags...), program, "signals")...)
 		out := start(t, cmd)
@@ -152,7 +153,7 @@ func TestRunSignals(t *testing.T) {
 		ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
 		held := len(flags) > 2
 		switch {
-		case !held && ws.Signal() != syscall.SIGTERM, held && strings.Contains(flags[2], "at") && ws.ExitStatus() != 143,
+		case !held && ws.Signal() != syscall.SIGTERM, held && flags[2] != "--after" && ws.ExitStatus() != 143,
 			held && flags[2] == "--after" && ws.ExitStatus() != statusTool:
 			t.Errorf("%q: ended with %v", flags, err)
 		}
@@ -162,25 +163,35 @@ func TestRunSignals(t *testing.T) {
 // TestRunKilled kills callgate while it holds a command: that ends, too.
 func TestRunKilled(t *testing.T) {
 	program, profile := victim(t)
-	cmd := callgate(t, "run", "--profile", profile, "--after", "mkdir,1000", program, "signals")
-	out := start(t, cmd)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	rest, err := io.ReadAll(out) // to the end, which its last writer makes
-	if err != nil || len(rest) != 0 {
-		t.Errorf("the command went on: %q, %v", rest, err)
-	}
-	if err := cmd.Wait(); err == nil {
-		t.Error("callgate ended well")
+	for _, flags := range [][]string{{"--after", "mkdir,1000"}, {"--explain"}} {
+		args := append([]string{"run", "--profile", profile}, flags...)
+		cmd := callgate(t, append(args, program, "signals")...)
+		out := start(t, cmd)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(out) // to the end, which its last writer makes
+		if err != nil || len(rest) != 0 {
+			t.Errorf("%q: the command went on: %q, %v", flags, rest, err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%q: callgate ended well", flags)
+		}
 	}
 }
 
-// TestRunStopped stops and continues a command that is followed in strict
-// mode.
+// TestRunStopped stops and continues a command that is followed, in strict
+// mode and under a filter.
 func TestRunStopped(t *testing.T) {
-	program, _ := victim(t)
-	cmd := callgate(t, "run", "--strict", "--after", "mkdir", program, "read")
+	program, profile := victim(t)
+	for _, flags := range [][]string{{"--strict", "--after", "mkdir"}, {"--explain", "--profile", profile}} {
+		testRunStopped(t, append(append([]string{"run"}, flags...), program, "read"))
+	}
+}
+
+func testRunStopped(t *testing.T, args []string) {
+	t.Helper()
+	cmd := callgate(t, args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +247,7 @@ func stateOf(pid int) string {
 // whether callgate is there beside it or not.
 func TestRunTerminal(t *testing.T) {
 	program, profile := victim(t)
-	for _, flags := range [][]string{nil, {"--at", "main"}, {"--after", "mkdir,1000"}} {
+	for _, flags := range [][]string{nil, {"--at", "main"}, {"--after", "mkdir,1000"}, {"--explain"}} {
 		terminal, side, err := openTerminal()
 		if err != nil {
 			t.Skipf("no pseudo-terminal: %v", err)
@@ -259,7 +270,7 @@ func TestRunTerminal(t *testing.T) {
 				if line = strings.TrimPrefix(line, "^C"); line == want {
 					return
 				}
-				if line != "" || err != nil {
+				if line != "" && !strings.HasPrefix(line, "callgate: ") || err != nil {
 					t.Fatalf("%q: the terminal shows %q, %v; want %q", flags, line, err, want)
 				}
 			}
