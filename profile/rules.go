@@ -15,8 +15,9 @@ import (
 // no ABI has is left out, and reported as a warning; it has no effect in any
 // runtime either.
 //
-// What a runtime really installs can differ, see the package enforce. The
-// error is an *[Error] that holds every word that the runtimes refuse.
+// What a runtime really installs can differ: libseccomp has its own order of
+// rules that contradict each other, and runc adds some. The error is an
+// *[Error] that holds every word that the runtimes refuse.
 func (r Resolved) Rules() (policy.Rules, Diagnostics, error) {
 	if r.Unconfined {
 		return policy.Rules{ABIs: []seccomp.ABI{r.Native}, Default: seccomp.Allow, Unlisted: seccomp.Allow}, nil, nil
