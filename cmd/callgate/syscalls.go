@@ -62,7 +62,7 @@ func lookup(what string, abi seccomp.ABI) ([]string, error) {
 	if nr, err := strconv.ParseUint(what, 0, 32); err == nil {
 		name, ok := syscalls.Name(abi, uint32(nr))
 		if !ok {
-			return nil, &failure{statusNo, fmt.Errorf("no system call of %v has the number %s", abi, what), ""}
+			return nil, &failure{statusNo, fmt.Errorf("no system call of %v has the number %s", abi, what), numberHint(abi)}
 		}
 		return []string{name}, nil
 	}
@@ -83,6 +83,14 @@ func lookup(what string, abi seccomp.ABI) ([]string, error) {
 		return nil, noCall(what, abi)
 	}
 	return names, nil
+}
+
+// numberHint is what may be wrong with a number that nothing has.
+func numberHint(abi seccomp.ABI) string {
+	if abi == seccomp.X86_64 || abi == seccomp.X32 {
+		return "numbers from 0x40000000 on are those of --arch x32, and only those"
+	}
+	return ""
 }
 
 // noCall says that nothing matches.
