@@ -106,15 +106,12 @@ func statusOfCommand(s syscall.WaitStatus) int {
 	return s.ExitStatus()
 }
 
-// startHeld starts a command, held before its first instruction. The caller
+// startHeld starts a program, held before its first instruction. The caller
 // must call Close where there is no error.
 func startHeld(path string, args []string) (heldCommand, error) {
 	t, err := tracee.Start(tracee.Command{
 		Path: path, Args: args, Env: os.Environ(), FDs: []uintptr{0, 1, 2},
 	}, tracee.Options{ExitKill: true})
-	if e := (*os.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
-		return heldCommand{}, cannotExecute(path, err)
-	}
 	if err != nil {
 		return heldCommand{}, err
 	}
@@ -125,6 +122,9 @@ func startHeld(path string, args []string) (heldCommand, error) {
 // where there is no error.
 func (r *runner) hold(path string, args []string, p point) (heldCommand, tracee.Reached, error) {
 	c, err := startHeld(path, args)
+	if e := (*os.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
+		return heldCommand{}, tracee.Reached{}, cannotExecute(path, err)
+	}
 	if err != nil {
 		return heldCommand{}, tracee.Reached{}, err
 	}
