@@ -25,7 +25,8 @@ func newExplain(t *terminal) *cobra.Command {
 file decides. A call is its name or number and its arguments, by name or number;
 "_" stands for one that is not known, and so does one that is left out. A
 negative int has the upper half of its register zero, as compilers leave it; any
-other number is the whole register, which is what a filter sees. Negative numbers go behind "--".
+other number is the whole register, which is what a filter sees. Negative
+numbers go behind "--".
 
 The lines of a built-in profile are those of a short form, which is shown for
 one call.

@@ -88,12 +88,18 @@ func TestByteOrder(t *testing.T) {
 	if verdict, err := src.Verdict(); err != nil || verdict(seccomp.Data{}) != seccomp.KillProcess {
 		t.Errorf("on s390x: %v", err)
 	}
-	src, err = Open("-", options(seccomp.X86_64, content))
+	if _, err = Open("-", options(seccomp.X86_64, content)); err == nil || !strings.Contains(err.Error(), "other byte order") {
+		t.Errorf("the other byte order: %v, want an error that says so", err)
+	}
+
+	// A program that is no filter in either order is not of the other one.
+	neither := string(bpf.Encode(big[:1], seccomp.S390X.ByteOrder()))
+	src, err = Open("-", options(seccomp.X86_64, neither))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := src.Verdict(); err == nil || !strings.Contains(err.Error(), "the kernel would refuse") {
-		t.Errorf("the other byte order: %v, want that the kernel would refuse it", err)
+		t.Errorf("no filter: %v, want that the kernel would refuse it", err)
 	}
 }
 
