@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/callgate/callgate/seccomp"
@@ -48,7 +49,11 @@ func (s *Space) Build(r Rules) (*Policy, error) {
 		numbers := s.Return(r.Unlisted)
 		for _, abi := range r.ABIs {
 			if abi.Arch() == arch {
-				numbers = s.IfThenElse(s.numbersOf(abi), s.table(c.clauses[abi], r), numbers)
+				table, err := s.table(abi, c.clauses[abi], r)
+				if err != nil {
+					return nil, err
+				}
+				numbers = s.IfThenElse(s.numbersOf(abi), table, numbers)
 			}
 		}
 		root = s.IfThenElse(s.Equal(WordArch, arch), numbers, root)
@@ -87,17 +92,21 @@ func (s *Space) numbersOf(abi seccomp.ABI) Node {
 	return True
 }
 
-// table is the diagram over the numbers of one ABI.
-func (s *Space) table(byNumber map[uint32][]clause, r Rules) Node {
+// table is the diagram over the numbers of one ABI. The error names the call
+// whose rules the space has no room for.
+func (s *Space) table(abi seccomp.ABI, byNumber map[uint32][]clause, r Rules) (Node, error) {
 	type entry struct {
 		nr      uint32
 		verdict Node
 	}
 	entries := make([]entry, 0, len(byNumber))
-	for nr, clauses := range byNumber {
-		entries = append(entries, entry{nr, s.verdict(clauses, r)})
+	for _, nr := range slices.Sorted(maps.Keys(byNumber)) {
+		entries = append(entries, entry{nr, s.verdict(byNumber[nr], r)})
+		if s.Full() {
+			at := uint64(nr)
+			return False, fmt.Errorf("policy: %d rules for %s: %w", len(byNumber[nr]), spanName(abi, span{low: at, high: at}), s.errFull())
+		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.nr, b.nr) })
 	fallback := s.Return(r.Default)
 	// Splitting at each bit in turn makes every node once.
 	var build func(e []entry, bit int) Node
@@ -113,7 +122,7 @@ func (s *Space) table(byNumber map[uint32][]clause, r Rules) Node {
 		})
 		return s.branch(levelOf(WordNR, uint(bit)), build(e[:i], bit-1), build(e[i:], bit-1))
 	}
-	return build(entries, 31)
+	return build(entries, 31), nil
 }
 
 // verdict is the diagram over the arguments for the clauses of one number:
