@@ -82,7 +82,7 @@ type needs struct {
 // lack any other: a profile that asks for it is then refused.
 var commandNeeds = []needs{
 	{Command: "run", Needs: []string{"filter"}},
-	{Command: "run --at, run --after", Needs: []string{"filter", "ptrace"}},
+	{Command: "run --at, --after, --explain", Needs: []string{"filter", "ptrace"}},
 	{Command: "run --strict", Needs: []string{"strict", "ptrace"}},
 	{Command: "all others"},
 }
