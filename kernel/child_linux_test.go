@@ -62,20 +62,11 @@ func wantChild(t *testing.T, name string, unprivileged bool, want string) {
 	}
 }
 
-// unfiltered skips a test where the tests run under a filter, as in a
-// container, which then is in the way.
-func unfiltered(t *testing.T) {
-	t.Helper()
-	if s, err := kernel.ReadStatus(os.Getpid()); err != nil || s.Mode != kernel.ModeDisabled {
-		t.Skipf("the tests run under a filter themselves: %+v, %v", s, err)
-	}
-}
-
 // canRead skips a test where the filters of processes cannot be read.
 func canRead(t *testing.T) {
 	t.Helper()
 	need.Root(t)
-	unfiltered(t)
+	need.Unfiltered(t)
 	for _, f := range kernel.Features() {
 		if f.Name == "PTRACE_SECCOMP_GET_FILTER" && f.Err != nil {
 			t.Skip(f.Err)

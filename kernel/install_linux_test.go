@@ -87,14 +87,14 @@ func installHere(o kernel.InstallOptions) {
 }
 
 func TestInstallOneThread(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	wantChild(t, "install", false, "true false filter 1 true")
 	wantChild(t, "install", true, "true false filter 1 true")
 	wantChild(t, "install flags", true, "true false filter 1 true")
 }
 
 func TestInstallPrivileged(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	need.Root(t)
 	if !kernel.Privileged() {
 		t.Skip("this root has no CAP_SYS_ADMIN")
@@ -103,7 +103,7 @@ func TestInstallPrivileged(t *testing.T) {
 }
 
 func TestInstallUnprivileged(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	wantChild(t, "no privilege", true,
 		"install a seccomp filter: permission denied: set no_new_privs first, or have CAP_SYS_ADMIN in the user namespace")
 }
@@ -169,7 +169,7 @@ func childTotal() {
 }
 
 func TestTotalLimit(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	wantChild(t, "total", true, "9 true true")
 }
 
@@ -200,7 +200,7 @@ func rawWrite(text string) {
 
 // TestStrict sees a thread in strict mode, and that it alone is killed.
 func TestStrict(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), childVariable+"=strict")
 	in, err1 := cmd.StdinPipe()

@@ -65,6 +65,8 @@ func needThing(ts *testscript.TestScript, neg bool, args []string) {
 		need.Root(t)
 	case "docker":
 		need.Docker(t)
+	case "unfiltered":
+		need.Unfiltered(t)
 	case "data":
 		ts.Setenv("DATA", need.Data(t, args[1]))
 	default:

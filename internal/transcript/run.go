@@ -120,6 +120,8 @@ func (s *scratch) session(t *testing.T, document string, b block, update bool, e
 			need.Root(t)
 		case "docker":
 			need.Docker(t)
+		case "unfiltered":
+			need.Unfiltered(t)
 		default:
 			need.Program(t, thing)
 		}
