@@ -16,6 +16,7 @@ package source
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -71,7 +72,10 @@ func (s *Source) Policy() (*policy.Policy, error) {
 		return s.policy, nil
 	}
 	p, err := s.build()
-	if err != nil {
+	switch {
+	case err != nil && s.Kind == Filter && errors.Is(err, policy.ErrTooLarge):
+		return nil, &Error{s.Name, err, "callgate eval runs a filter as it is, whatever its meaning"}
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	s.policy = p
