@@ -22,9 +22,10 @@ input. Any program is assembled, also one that the kernel would refuse, with a
 warning that says why.
 
   ld arch             load the architecture (nr: the number, [16]: a word)
-  jeq #0xc000003e, 3  go on at the label or instruction 3 if it is that
-  jset #1, 2, 4       go to 2 if bit 0 is set, to 4 if not
-  ret ERRNO(EPERM)    answer; a semicolon starts a comment`,
+  jeq #0xc000003e, 3  go on at the label 3 if it is that, else here
+  jset #1, yes, no    go to yes if bit 0 is set, to no if not
+  3: ret ALLOW        answer, at the label 3, which is a name or a number
+  ret ERRNO(EPERM)    a semicolon starts a comment`,
 		Example: `  callgate asm web.asm -o web.bpf
   callgate disasm web.bpf | callgate asm - | cmp - web.bpf`,
 		Args: arguments("FILE"),
