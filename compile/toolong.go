@@ -39,6 +39,7 @@ type Cost struct {
 // maxCosts is how many calls a [TooLongError] names.
 const maxCosts = 5
 
+// Error is one line: how long the filter would be, and the costs.
 func (e *TooLongError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "compile: the policy takes %s%d instructions, a filter has room for %d",

@@ -34,6 +34,7 @@ type Error struct {
 	Limit       int // nodes
 }
 
+// Error is one line: where, what, and what leads to it.
 func (e *Error) Error() string {
 	return fmt.Sprintf("lift: instruction %d (%v): %v: the filter's meaning outgrows the budget of %d nodes here, "+
 		"as arithmetic on several words can (a product of two arguments, say)", e.PC, e.Instruction, policy.ErrTooLarge, e.Limit)

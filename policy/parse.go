@@ -23,6 +23,7 @@ type SyntaxError struct {
 	Message      string
 }
 
+// Error is line:column: message, for a file name to be put before it.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
 }

@@ -11,8 +11,9 @@ import (
 // SPARC and Alpha uses.
 type Errno uint16
 
-// EPERM and ENOSYS are the errors that profiles return most: "Operation not
-// permitted" and "Function not implemented".
+// EPERM ("Operation not permitted") and ENOSYS ("Function not implemented") are
+// the errors that profiles return most; EBADF ("Bad file descriptor") is what a
+// program expects of a descriptor that it may not use.
 const (
 	EPERM  Errno = 1
 	EBADF  Errno = 9
