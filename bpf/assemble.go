@@ -12,11 +12,11 @@ import (
 // SyntaxError is a mistake in the text of a program.
 type SyntaxError struct {
 	Line, Column int // from 1; the column counts bytes
-	Msg          string
+	Message      string
 }
 
 // Error is line:column: message, for a file name to be put before it.
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Msg) }
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
 // maxErrors is how many mistakes Assemble reports.
 const maxErrors = 10
@@ -104,7 +104,7 @@ const (
 )
 
 func (a *assembler) at(column int, format string, args ...any) error {
-	return &SyntaxError{Line: a.line, Column: column, Msg: fmt.Sprintf(format, args...)}
+	return &SyntaxError{Line: a.line, Column: column, Message: fmt.Sprintf(format, args...)}
 }
 
 // operand is a part of a line and the column where it starts.
