@@ -40,19 +40,10 @@ func (x *run) blockedCalls() (list []tracee.Blocked, status string) {
 	return list, describe(ws)
 }
 
-// unfiltered skips a test where the tests run under a filter, as in a
-// container: a process under one cannot enter strict mode.
-func unfiltered(t *testing.T) {
-	t.Helper()
-	if s, err := kernel.ReadStatus(os.Getpid()); err != nil || s.Mode != kernel.ModeDisabled {
-		t.Skipf("the tests run under a filter themselves: %+v, %v", s, err)
-	}
-}
-
 // TestStrict puts programs into strict mode at main and wants the first call
 // that is not allowed.
 func TestStrict(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	for _, c := range flavours {
 		if strings.HasPrefix(c.name, "32") && runtime.GOARCH == "arm64" {
 			continue
@@ -95,7 +86,7 @@ func TestStrict(t *testing.T) {
 
 // TestStrictMemory reads the path that the stopped call was given.
 func TestStrictMemory(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	x := hold(t, nil, build(t, "program.c"), "open", "open")
 	x.to(tracee.Point{After: 1, NR: openat[x.ABI()]})
 	if err := x.Strict(); err != nil {
@@ -115,7 +106,7 @@ func TestStrictMemory(t *testing.T) {
 // TestStrictKilledOtherwise has a program in strict mode end by a signal that
 // somebody sends: no call is to blame.
 func TestStrictKilledOtherwise(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	path := build(t, "reader.c")
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGSEGV} {
 		x := hold(t, nil, path)
@@ -136,7 +127,7 @@ func TestStrictKilledOtherwise(t *testing.T) {
 // TestStrictAllowed has a program that keeps to the four calls, a signal
 // handler among them.
 func TestStrictAllowed(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	x := hold(t, nil, build(t, "reader.c"), "exit")
 	x.to(tracee.Point{Symbol: "wait_for_signal"})
 	if err := x.Strict(); err != nil {
@@ -154,7 +145,7 @@ func TestStrictAllowed(t *testing.T) {
 // TestStrictByItself has a program that is in strict mode already: it is
 // followed as it is, and no call is made in it.
 func TestStrictByItself(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	prctl := map[seccomp.ABI]uint32{seccomp.X86_64: 157, seccomp.X86: 172, seccomp.AARCH64: 167}
 	x := hold(t, nil, build(t, "program.c"), "strict", "write")
 	x.to(tracee.Point{After: 1, NR: prctl[x.ABI()]})
@@ -243,7 +234,7 @@ func TestNobody(t *testing.T) {
 
 // TestPrivileged leaves the bit off, as CAP_SYS_ADMIN allows.
 func TestPrivileged(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	need.Root(t)
 	if !kernel.Privileged() {
 		t.Skip("this root has no CAP_SYS_ADMIN")
@@ -262,7 +253,7 @@ func TestPrivileged(t *testing.T) {
 // TestStackedAndLarge stacks large filters, which the program's stack lends
 // room for, and leaves that as it was.
 func TestStackedAndLarge(t *testing.T) {
-	unfiltered(t)
+	need.Unfiltered(t)
 	x := hold(t, nil, build(t, "program.c"), "open", "status")
 	x.to(tracee.Point{Symbol: "main"})
 	large := make(bpf.Program, 0, bpf.MaxInstructions)
