@@ -82,6 +82,17 @@ func (ds Diagnostics) AtLeast(s Severity) Diagnostics {
 	return some
 }
 
+// Below are those of ds that are less severe than s.
+func (ds Diagnostics) Below(s Severity) Diagnostics {
+	var some Diagnostics
+	for _, d := range ds {
+		if d.Severity < s {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
 // err is the *[Error] of those of ds that are failures, nil where none is.
 func (ds Diagnostics) err() error {
 	if bad := ds.AtLeast(Failure); len(bad) > 0 {

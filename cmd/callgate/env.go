@@ -72,13 +72,18 @@ func (e *envFlags) version() (profile.Kernel, error) {
 	return profile.Kernel{Major: uint(v.Major), Minor: uint(v.Minor)}, nil
 }
 
-// open resolves the name of a policy.
+// open resolves the name of a policy. Of a profile that is refused it tells what
+// else is doubtful, so that all can be mended at once.
 func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
 	env, err := e.env()
 	if err != nil {
 		return nil, err
 	}
-	return source.Open(name, source.Options{Env: env, Stdin: t.in})
+	src, err := source.Open(name, source.Options{Env: env, Stdin: t.in})
+	if err != nil && src != nil {
+		t.diagnose(src.Diagnostics)
+	}
+	return src, err
 }
 
 // policy resolves the name of a policy and tells of what is doubtful in it.

@@ -65,7 +65,7 @@ func (t *terminal) warn(format string, args ...any) {
 	t.say("warning: "+format, args...)
 }
 
-// diagnose tells of what is doubtful in a profile that can be used.
+// diagnose tells of what is doubtful in a profile.
 func (t *terminal) diagnose(ds profile.Diagnostics) {
 	for _, d := range ds.AtLeast(profile.Warning) {
 		t.warn("%v", d)

@@ -64,7 +64,8 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Hint() string { return e.Advice }
 
 // Open resolves a name of the notation. Its errors are *[Error] values, those
-// of profiles excepted, which are package profile's.
+// of profiles excepted, which are package profile's: with these comes a Source
+// that holds nothing but the other Diagnostics of the profile.
 func Open(name string, o Options) (*Source, error) {
 	switch scheme, _, ok := strings.Cut(name, ":"); {
 	case name == "unconfined":
@@ -164,7 +165,7 @@ func detect(name string, data []byte, o Options) (*Source, error) {
 	case json:
 		p, notes, err := profile.Parse(name, data, o.Env.Engine)
 		if err != nil {
-			return nil, err
+			return &Source{Name: name, Diagnostics: notes.Below(profile.Failure)}, err
 		}
 		return document(name, p, notes, o)
 	case IsRaw(data):

@@ -55,7 +55,8 @@ type Source struct {
 	Resolved profile.Resolved
 	// Default is where a Document says what becomes of all other calls.
 	Default policy.Origin
-	// Diagnostics are what there is to say about a Document that can be used.
+	// Diagnostics are what there is to say about a Document beside what makes
+	// it unusable.
 	Diagnostics profile.Diagnostics
 	// Program is that of a Filter. It may be one that the kernel refuses.
 	Program bpf.Program
