@@ -2,8 +2,8 @@
 // policy. It proves each result before it returns it: the program is lifted
 // back (package lift), and its diagram must be the policy's.
 //
-// The programs load words, compare them with constants and return, and do
-// nothing else: whatever a policy says about a call that it answers without
-// looking at arguments, the kernel's constant-action emulation (Linux 5.11)
-// understands. The same policy gives the same bytes each time.
+// The programs load words, mask them, compare them with constants and return,
+// and do nothing else: whatever a policy says about a call that it answers
+// without looking at arguments, the kernel's constant-action emulation (Linux
+// 5.11) understands. The same policy gives the same bytes each time.
 package compile
