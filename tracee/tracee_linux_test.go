@@ -42,7 +42,7 @@ func buildWith(t *testing.T, compiler, source string, flags ...string) string {
 	}
 	if text, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
 		if strings.Contains(strings.Join(args, " "), "-m32") {
-			t.Skipf("gcc cannot build for 32 bits: %s", text)
+			need.Missing(t, "gcc-multilib", "gcc cannot build for 32 bits: "+string(text))
 		}
 		t.Fatalf("gcc %q: %v\n%s", args, err, text)
 	}

@@ -137,7 +137,7 @@ func TestExplained32(t *testing.T) {
 	dir := publicDir(t)
 	program, profile := filepath.Join(dir, "victim"), filepath.Join(dir, "mkdir.json")
 	if out, err := exec.Command(need.Program(t, "gcc"), "-m32", "-O1", "-o", program, "testdata/victim.c").CombinedOutput(); err != nil {
-		t.Skipf("gcc cannot build for 32 bits: %s", out)
+		need.Missing(t, "gcc-multilib", "gcc cannot build for 32 bits: "+string(out))
 	}
 	for text, want := range map[string]string{
 		`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],

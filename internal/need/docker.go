@@ -20,10 +20,10 @@ func Docker(t testing.TB) string {
 	t.Helper()
 	docker, err := exec.LookPath("docker")
 	if err != nil {
-		missing(t, "docker", "no program docker in PATH")
+		Missing(t, "docker", "no program docker in PATH")
 	}
 	if out, err := try(t, nil, docker, "version", "--format", "{{.Server.Version}}"); err != nil {
-		missing(t, "docker", "the Docker daemon does not answer: "+lastLine(out))
+		Missing(t, "docker", "the Docker daemon does not answer: "+lastLine(out))
 	}
 	return docker
 }
@@ -34,12 +34,12 @@ func Libseccomp(t testing.TB) string {
 	t.Helper()
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
-		missing(t, "libseccomp", "no program gcc in PATH")
+		Missing(t, "libseccomp", "no program gcc in PATH")
 	}
 	const program = "#include <seccomp.h>\nint main(void) { return seccomp_version() == 0; }\n"
 	out, err := try(t, strings.NewReader(program), gcc, "-x", "c", "-", "-o", os.DevNull, "-lseccomp")
 	if err != nil {
-		missing(t, "libseccomp", "gcc cannot link a program against libseccomp: "+lastLine(out))
+		Missing(t, "libseccomp", "gcc cannot link a program against libseccomp: "+lastLine(out))
 	}
 	return gcc
 }

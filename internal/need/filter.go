@@ -14,9 +14,9 @@ func Unfiltered(t testing.TB) {
 	Linux(t)
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		missing(t, "unfiltered", err.Error())
+		Missing(t, "unfiltered", err.Error())
 	}
 	if strings.Contains(string(status), "\nSeccomp:\t2\n") {
-		missing(t, "unfiltered", "the tests run under a seccomp filter themselves")
+		Missing(t, "unfiltered", "the tests run under a seccomp filter themselves")
 	}
 }

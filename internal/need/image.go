@@ -26,7 +26,7 @@ func Image(t testing.TB) (docker, image string) {
 	cmd := exec.CommandContext(t.Context(), docker, "import", "-", image)
 	cmd.Stdin = bytes.NewReader(archive)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		missing(t, "docker", "docker cannot import an image: "+lastLine(out))
+		Missing(t, "docker", "docker cannot import an image: "+lastLine(out))
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command(docker, "image", "rm", "--force", image).CombinedOutput(); err != nil {
@@ -43,12 +43,12 @@ func Static(t testing.TB, name string) string {
 	path := Program(t, name)
 	file, err := elf.Open(path)
 	if err != nil {
-		missing(t, name, path+" is no ELF program")
+		Missing(t, name, path+" is no ELF program")
 	}
 	defer file.Close()
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
-			missing(t, name, path+" is not statically linked")
+			Missing(t, name, path+" is not statically linked")
 		}
 	}
 	return path

@@ -18,15 +18,16 @@ import (
 )
 
 // Variable is the environment variable that lists what may not be missing.
-// The things are called root, docker, libseccomp, data, and otherwise as the
-// program is called: gcc, strace, busybox.
+// The things are called root, docker, libseccomp, data, gcc-multilib (a gcc that
+// builds for 32 bits), and otherwise as the program is called: gcc, strace,
+// busybox.
 const Variable = "CALLGATE_REQUIRE"
 
 // Root skips the test unless it runs as root (thing "root").
 func Root(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "root", "the test does not run as root")
+		Missing(t, "root", "the test does not run as root")
 	}
 }
 
@@ -42,7 +43,7 @@ func Nobody(t testing.TB) (uid, gid uint32) {
 func Linux(t testing.TB) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		missing(t, "linux", "the test is about the Linux kernel, this is "+runtime.GOOS)
+		Missing(t, "linux", "the test is about the Linux kernel, this is "+runtime.GOOS)
 	}
 }
 
@@ -52,7 +53,7 @@ func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, name, "no program "+name+" in PATH")
+		Missing(t, name, "no program "+name+" in PATH")
 	}
 	return path
 }
@@ -64,7 +65,7 @@ func Data(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(ModuleRoot(t), "..", "shared", "data", filepath.FromSlash(name))
 	if _, err := os.Stat(path); err != nil {
-		missing(t, "data", "no "+name+" in ../shared/data")
+		Missing(t, "data", "no "+name+" in ../shared/data")
 	}
 	return path
 }
@@ -88,9 +89,9 @@ func ModuleRoot(t testing.TB) string {
 	}
 }
 
-// missing ends the test: it fails where the thing is required, and skips
-// otherwise.
-func missing(t testing.TB, thing, reason string) {
+// Missing ends a test that has found out by itself that a thing is missing: it
+// fails where the thing is required, and skips otherwise.
+func Missing(t testing.TB, thing, reason string) {
 	t.Helper()
 	if required(os.Getenv(Variable), thing) {
 		t.Fatalf("%s, and %s requires %s", reason, Variable, thing)

@@ -12,7 +12,7 @@ func Path(t testing.TB, thing, path string) string {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		missing(t, thing, err.Error())
+		Missing(t, thing, err.Error())
 	}
 	f.Close()
 	return path
@@ -23,6 +23,6 @@ func Path(t testing.TB, thing, path string) string {
 func Dash(t testing.TB) {
 	t.Helper()
 	if sh, err := filepath.EvalSymlinks("/bin/sh"); err != nil || filepath.Base(sh) != "dash" {
-		missing(t, "dash", "/bin/sh is not dash, whose messages the test compares")
+		Missing(t, "dash", "/bin/sh is not dash, whose messages the test compares")
 	}
 }

@@ -8,7 +8,7 @@ func Strace(t testing.TB) string {
 	t.Helper()
 	strace := Program(t, "strace")
 	if out, err := try(t, nil, strace, "-o", "/dev/null", Program(t, "true")); err != nil {
-		missing(t, "strace", "strace cannot trace: "+lastLine(out))
+		Missing(t, "strace", "strace cannot trace: "+lastLine(out))
 	}
 	return strace
 }
