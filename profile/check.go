@@ -22,8 +22,10 @@ type checker struct {
 
 func (c *checker) profile(p *Profile) {
 	if p.DefaultAction.Value == "" && len(p.Syscalls) == 0 {
-		c.add(Warning, CodeNoFilter, p.At, `say "unconfined" where that is meant, or give a defaultAction`,
-			"neither defaultAction nor syscalls: the container runs without any filter")
+		if c.count[Failure] == 0 { // else one may be there that could not be read
+			c.add(Warning, CodeNoFilter, p.At, `say "unconfined" where that is meant, or give a defaultAction`,
+				"neither defaultAction nor syscalls: the container runs without any filter")
+		}
 		return
 	}
 	at := p.DefaultAction.At
