@@ -96,7 +96,9 @@ func (t *tracee) toEnd(how int, stop func(*thread, event) bool) error {
 	return nil
 }
 
-// reap waits for the process as its parent.
+// reap waits for the process as its parent. One that has asked since to be
+// traced by its parent, which is this thread, is let go at its first stop:
+// nobody else could make it go on.
 func (t *tracee) reap() error {
 	for {
 		var status unix.WaitStatus
@@ -108,6 +110,12 @@ func (t *tracee) reap() error {
 		case status.Exited() || status.Signaled():
 			t.end(status)
 			return nil
+		case status.Stopped():
+			signal := status.StopSignal()
+			if info, errno := sys.PtraceSiginfo(t.pid); signal == unix.SIGTRAP && errno == 0 && info.Code == 0 {
+				signal = 0 // by exec, as one that kill sends
+			}
+			_, _ = sys.Ptrace(unix.PTRACE_DETACH, t.pid, 0, uintptr(signal))
 		}
 	}
 }

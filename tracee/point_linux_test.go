@@ -151,6 +151,29 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestTraceMe lets go of a program that then asks its parent to trace it, and
+// gets a signal or executes another program.
+func TestTraceMe(t *testing.T) {
+	path := build(t, "program.c")
+	for _, c := range []struct {
+		args        []string
+		status, out string
+	}{
+		{[]string{"traceme", "signal"}, "exit 5", "main\ntraced\nusr1\n"},
+		{[]string{"traceme", "traceme", "signal"}, "exit 5", "main\ntraced\nnot traced\nusr1\n"},
+		{[]string{"traceme", "kill"}, "SIGKILL", "main\ntraced\n"},
+		{[]string{"traceme", "trap"}, "SIGTRAP", "main\ntraced\n"},
+		{[]string{"traceme", "exec", path}, "exit 5", "main\ntraced\nmain\n"},
+	} {
+		x := hold(t, nil, path, c.args...)
+		x.to(tracee.Point{Symbol: "main"})
+		if err := x.Detach(); err != nil {
+			t.Fatal(err)
+		}
+		x.end(c.status, c.out)
+	}
+}
+
 // stopped waits until a process is stopped.
 func stopped(pid int) {
 	for range 5000 {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -158,6 +159,8 @@ int main(int argc, char **argv) {
 		} else if (!strcmp(argv[i], "signal")) {
 			signal(SIGUSR1, handler);
 			raise(SIGUSR1);
+		} else if (!strcmp(argv[i], "traceme")) {
+			say(ptrace(PTRACE_TRACEME, 0, 0, 0) ? "not traced\n" : "traced\n");
 		} else if (!strcmp(argv[i], "stop")) {
 			signal(SIGCONT, handler);
 			raise(SIGSTOP);
