@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+
+	"github.com/callgate/callgate/seccomp"
 )
 
 // Error is what the kernel refused, with the reason.
@@ -17,7 +19,7 @@ type Error struct {
 	Reason string
 	// Since is the kernel that introduced the feature that is missing; the
 	// zero value where no feature is missing.
-	Since Version
+	Since seccomp.Version
 	// Missing says that the kernel, or the system, lacks the feature.
 	Missing bool
 	// Thread is the thread that [TSync] could not take along; 0 where the
@@ -41,7 +43,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	if e.Since != (Version{}) {
+	if e.Since != (seccomp.Version{}) {
 		fmt.Fprintf(&b, " (needs Linux %v)", e.Since)
 	}
 	return b.String()

@@ -10,7 +10,7 @@ type Feature struct {
 	// Name is the kernel's own name for it where there is one.
 	Name string
 	// Since is the kernel that introduced it.
-	Since Version
+	Since seccomp.Version
 	// Err is nil where the feature can be used. It matches
 	// [errors.ErrUnsupported] where the kernel lacks it; any other error
 	// says what keeps this process from using it, or from finding out.
@@ -49,15 +49,15 @@ func LoggedActions() ([]string, error) { return loggedActions() }
 func LSMs() ([]string, error) { return activeLSMs() }
 
 // actionSince are the kernels that introduced the actions.
-var actionSince = map[seccomp.Action]Version{
-	seccomp.KillProcess: {4, 14},
-	seccomp.KillThread:  {3, 5},
-	seccomp.Trap:        {3, 5},
-	seccomp.Err:         {3, 5},
-	seccomp.Notify:      {5, 0},
-	seccomp.Trace:       {3, 5},
-	seccomp.Log:         {4, 14},
-	seccomp.Allow:       {3, 5},
+var actionSince = map[seccomp.Action]seccomp.Version{
+	seccomp.KillProcess: version(4, 14),
+	seccomp.KillThread:  version(3, 5),
+	seccomp.Trap:        version(3, 5),
+	seccomp.Err:         version(3, 5),
+	seccomp.Notify:      version(5, 0),
+	seccomp.Trace:       version(3, 5),
+	seccomp.Log:         version(4, 14),
+	seccomp.Allow:       version(3, 5),
 }
 
 func actionFeatures() []Feature {

@@ -15,7 +15,7 @@ import (
 
 // answer is the error of a feature that the kernel either has, or answered
 // with errno; those errnos that only a kernel without it gives are lacks.
-func answer(what string, errno unix.Errno, since Version, lacks ...unix.Errno) error {
+func answer(what string, errno unix.Errno, since seccomp.Version, lacks ...unix.Errno) error {
 	if errno == 0 {
 		return nil
 	}
@@ -38,17 +38,17 @@ func modeFeatures() []Feature {
 		call = 0
 	}
 	return []Feature{
-		{"mode", "strict", Version{2, 6}, answer("strict mode", sys.Prctl(unix.PR_GET_SECCOMP, 0, 0), Version{2, 6}, unix.EINVAL)},
-		{"mode", "filter", Version{3, 5}, answer("filter mode", filter, Version{3, 5}, unix.EINVAL)},
-		{"mode", "no_new_privs", Version{3, 5}, answer("no_new_privs", sys.Prctl(unix.PR_GET_NO_NEW_PRIVS, 0, 0), Version{3, 5}, unix.EINVAL)},
-		{"mode", "seccomp(2)", Version{3, 17}, answer("seccomp(2)", call, Version{3, 17}, unix.ENOSYS, unix.EINVAL)},
+		{"mode", "strict", version(2, 6), answer("strict mode", sys.Prctl(unix.PR_GET_SECCOMP, 0, 0), version(2, 6), unix.EINVAL)},
+		{"mode", "filter", version(3, 5), answer("filter mode", filter, version(3, 5), unix.EINVAL)},
+		{"mode", "no_new_privs", version(3, 5), answer("no_new_privs", sys.Prctl(unix.PR_GET_NO_NEW_PRIVS, 0, 0), version(3, 5), unix.EINVAL)},
+		{"mode", "seccomp(2)", version(3, 17), answer("seccomp(2)", call, version(3, 17), unix.ENOSYS, unix.EINVAL)},
 	}
 }
 
 func probeAction(a seccomp.Action) error {
 	since := actionSince[a.Kind()]
 	errno := sys.ActionAvailable(uint32(a.Kind()))
-	if errno == unix.EINVAL && since == (Version{3, 5}) {
+	if errno == unix.EINVAL && since == version(3, 5) {
 		// The question is of 4.14; the first actions are as old as filters.
 		if errno = sys.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, 0); errno == unix.EFAULT {
 			return nil
@@ -73,20 +73,20 @@ func probeFlag(f Flag) error {
 func inspectionFeatures() []Feature {
 	_, logged := loggedActions()
 	return []Feature{
-		{"inspection", "actions_logged", Version{4, 14}, logged},
-		{"inspection", "PTRACE_SECCOMP_GET_FILTER", Version{4, 4}, canReadFilters()},
-		{"inspection", "ptrace", Version{2, 6}, canTrace()},
-		{"bpf", "bpf(2)", Version{3, 18}, canUseBPF()},
-		{"bpf", "BTF", Version{5, 4}, exists("type information of the kernel (BTF)", "/sys/kernel/btf/vmlinux", Version{5, 4})},
+		{"inspection", "actions_logged", version(4, 14), logged},
+		{"inspection", "PTRACE_SECCOMP_GET_FILTER", version(4, 4), canReadFilters()},
+		{"inspection", "ptrace", version(2, 6), canTrace()},
+		{"bpf", "bpf(2)", version(3, 18), canUseBPF()},
+		{"bpf", "BTF", version(5, 4), exists("type information of the kernel (BTF)", "/sys/kernel/btf/vmlinux", version(5, 4))},
 	}
 }
 
-func exists(what, path string, since Version) error {
+func exists(what, path string, since seccomp.Version) error {
 	_, err := os.Stat(path)
 	return fileError(what, err, since)
 }
 
-func fileError(what string, err error, since Version) error {
+func fileError(what string, err error, since seccomp.Version) error {
 	switch {
 	case err == nil:
 		return nil
@@ -100,7 +100,7 @@ func fileError(what string, err error, since Version) error {
 // it on: ns_last_pid is there exactly where the kernel is built with
 // CONFIG_CHECKPOINT_RESTORE.
 func canReadFilters() error {
-	if err := exists(opFilters, "/proc/sys/kernel/ns_last_pid", Version{4, 4}); err != nil {
+	if err := exists(opFilters, "/proc/sys/kernel/ns_last_pid", version(4, 4)); err != nil {
 		return err
 	}
 	status, err := ReadStatus(os.Getpid())
@@ -165,7 +165,7 @@ func canUseBPF() error {
 	if errno == unix.EINVAL || errno == unix.E2BIG {
 		return nil
 	}
-	e := answer("bpf(2)", errno, Version{3, 18}, unix.ENOSYS)
+	e := answer("bpf(2)", errno, version(3, 18), unix.ENOSYS)
 	if errno == unix.EPERM {
 		e = &Error{Op: "bpf(2)", Errno: errno, Reason: "this needs CAP_BPF (5.8) or CAP_SYS_ADMIN"}
 	}
@@ -175,7 +175,7 @@ func canUseBPF() error {
 func loggedActions() ([]string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_logged")
 	if err != nil {
-		return nil, fileError("read which actions are logged", err, Version{4, 14})
+		return nil, fileError("read which actions are logged", err, version(4, 14))
 	}
 	return strings.Fields(string(text)), nil
 }

@@ -118,7 +118,7 @@ func filterError(errno unix.Errno) error {
 		e.Reason = "the caller must have CAP_SYS_ADMIN and no filter of its own"
 	case unix.EIO, unix.EINVAL:
 		e.Reason = "the kernel is older, or built without CONFIG_CHECKPOINT_RESTORE"
-		e.Since, e.Missing = Version{4, 4}, true
+		e.Since, e.Missing = version(4, 4), true
 	case unix.EMEDIUMTYPE:
 		e.Reason = "it is not classic BPF"
 	}

@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"strings"
+
+	"github.com/callgate/callgate/seccomp"
 )
 
 // Flag is a set of the SECCOMP_FILTER_FLAG_* bits of linux/seccomp.h.
@@ -33,14 +35,14 @@ const (
 var flagFacts = []struct {
 	flag  Flag
 	name  string
-	since Version
+	since seccomp.Version
 }{
-	{TSync, "TSYNC", Version{3, 17}},
-	{Log, "LOG", Version{4, 14}},
-	{SpecAllow, "SPEC_ALLOW", Version{4, 17}},
-	{NewListener, "NEW_LISTENER", Version{5, 0}},
-	{TSyncESRCH, "TSYNC_ESRCH", Version{5, 7}},
-	{WaitKillableRecv, "WAIT_KILLABLE_RECV", Version{5, 19}},
+	{TSync, "TSYNC", version(3, 17)},
+	{Log, "LOG", version(4, 14)},
+	{SpecAllow, "SPEC_ALLOW", version(4, 17)},
+	{NewListener, "NEW_LISTENER", version(5, 0)},
+	{TSyncESRCH, "TSYNC_ESRCH", version(5, 7)},
+	{WaitKillableRecv, "WAIT_KILLABLE_RECV", version(5, 19)},
 }
 
 // Flags lists every flag that this package knows.
@@ -53,14 +55,14 @@ func Flags() []Flag {
 }
 
 // Since is the kernel that introduced f, of a single flag of [Flags]; the
-// zero Version for any other value.
-func (f Flag) Since() Version {
+// zero version for any other value.
+func (f Flag) Since() seccomp.Version {
 	for _, fact := range flagFacts {
 		if fact.flag == f {
 			return fact.since
 		}
 	}
-	return Version{}
+	return seccomp.Version{}
 }
 
 // String is the names of the flags, as in "TSYNC|LOG", and the bits that have

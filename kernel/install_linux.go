@@ -55,7 +55,7 @@ func noNewPrivs(set bool) error {
 		return nil
 	}
 	if errno := sys.SetNoNewPrivs(); errno != 0 {
-		return &Error{Op: "set no_new_privs", Errno: errno, Since: Version{3, 5}, Missing: errno == syscall.EINVAL}
+		return &Error{Op: "set no_new_privs", Errno: errno, Since: version(3, 5), Missing: errno == syscall.EINVAL}
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func explainInstall(p bpf.Program, flags Flag, r int) error {
 		e.Reason = "a thread is in strict mode or has filters of its own, so TSYNC cannot bring it to this thread's"
 	case syscall.ENOSYS:
 		e.Reason = "the kernel has no seccomp(2), or a filter of this thread hides it"
-		e.Since, e.Missing = Version{3, 17}, true
+		e.Since, e.Missing = version(3, 17), true
 	case syscall.EPERM:
 		e.Reason = "a filter that is there already denies seccomp(2) to this thread"
 	}

@@ -28,7 +28,7 @@ type listener struct {
 func newListener(fd int) (*listener, error) {
 	sizes, errno := sys.GetNotifSizes()
 	if errno != 0 {
-		return nil, notifyError("ask for the sizes of notifications", errno, Version{5, 0})
+		return nil, notifyError("ask for the sizes of notifications", errno, version(5, 0))
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, &Error{Op: "take a listener's descriptor", Errno: err.(syscall.Errno)}
@@ -98,7 +98,7 @@ func (l *listener) await() (Notification, error) {
 		case errno == unix.EPIPE:
 			return Notification{}, io.EOF
 		case errno != unix.ENOENT && errno != unix.EINTR: // the caller is gone again: wait for the next
-			return Notification{}, notifyError("receive a notification", errno, Version{5, 0})
+			return Notification{}, notifyError("receive a notification", errno, version(5, 0))
 		}
 	}
 }
@@ -136,14 +136,14 @@ func (l *listener) respond(id uint64, value int64, errno syscall.Errno, more boo
 	case err != nil:
 		return err
 	case more:
-		return notifyError("let a call continue", got, Version{5, 5})
+		return notifyError("let a call continue", got, version(5, 5))
 	}
-	return notifyError("answer a notification", got, Version{5, 0})
+	return notifyError("answer a notification", got, version(5, 0))
 }
 
 func (l *listener) addFD(id uint64, a AddFD) (int, error) {
 	add := sys.NotifAddFD{ID: id, SrcFD: uint32(a.FD)}
-	since := Version{5, 9}
+	since := version(5, 9)
 	if a.UseTarget {
 		add.Flags, add.NewFD = unix.SECCOMP_ADDFD_FLAG_SETFD, uint32(a.Target)
 	}
@@ -152,7 +152,7 @@ func (l *listener) addFD(id uint64, a AddFD) (int, error) {
 	}
 	if a.Send {
 		add.Flags |= unix.SECCOMP_ADDFD_FLAG_SEND
-		since = Version{5, 14}
+		since = version(5, 14)
 	}
 	target := -1
 	errno, err := l.control(func(fd int) (errno unix.Errno) {
@@ -170,7 +170,7 @@ func (l *listener) idValid(id uint64) error {
 	if err != nil {
 		return err
 	}
-	return notifyError("check a notification", errno, Version{5, 0})
+	return notifyError("check a notification", errno, version(5, 0))
 }
 
 func (l *listener) setSyncWakeUp(on bool) error {
@@ -182,12 +182,12 @@ func (l *listener) setSyncWakeUp(on bool) error {
 	if err != nil {
 		return err
 	}
-	return notifyError("set the listener to wake synchronously", errno, Version{6, 6})
+	return notifyError("set the listener to wake synchronously", errno, version(6, 6))
 }
 
 // notifyError explains what a listener's ioctl answered; since is the kernel
 // that introduced what was asked for.
-func notifyError(op string, errno unix.Errno, since Version) error {
+func notifyError(op string, errno unix.Errno, since seccomp.Version) error {
 	e := &Error{Op: op, Errno: errno}
 	switch errno {
 	case 0:

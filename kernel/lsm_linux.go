@@ -30,7 +30,7 @@ func activeLSMs() ([]string, error) {
 		return nil, &Error{
 			Op: "list the Linux security modules", Errno: errno, Err: err,
 			Reason:  "mount securityfs: mount -t securityfs securityfs /sys/kernel/security",
-			Missing: errno == unix.ENOSYS && errors.Is(err, os.ErrNotExist), Since: Version{6, 8},
+			Missing: errno == unix.ENOSYS && errors.Is(err, os.ErrNotExist), Since: version(6, 8),
 		}
 	}
 	names := make([]string, len(ids))

@@ -18,21 +18,21 @@ const noSuchID = ^uint64(0)
 // ENOENT.
 func notifyFeatures() []Feature {
 	var list []Feature
-	add := func(name string, since Version, errno unix.Errno) {
+	add := func(name string, since seccomp.Version, errno unix.Errno) {
 		if errno == unix.ENOENT {
 			errno = 0
 		}
 		list = append(list, Feature{"notification", name, since, answer(name, errno, since, unix.EINVAL, unix.ENOSYS, unix.ENOTTY)})
 	}
 	_, sizes := sys.GetNotifSizes()
-	add("SECCOMP_GET_NOTIF_SIZES", Version{5, 0}, sizes)
+	add("SECCOMP_GET_NOTIF_SIZES", version(5, 0), sizes)
 	onOwnThread(func() {
 		fd, err := install(bpf.Program{bpf.Ret(seccomp.Allow)}, InstallOptions{Flags: NewListener, NoNewPrivs: true})
 		if err != nil {
 			for _, f := range []struct {
 				name  string
-				since Version
-			}{{nameContinue, Version{5, 5}}, {nameAddFD, Version{5, 9}}, {nameAddFDSend, Version{5, 14}}, {nameSyncWakeUp, Version{6, 6}}} {
+				since seccomp.Version
+			}{{nameContinue, version(5, 5)}, {nameAddFD, version(5, 9)}, {nameAddFDSend, version(5, 14)}, {nameSyncWakeUp, version(6, 6)}} {
 				list = append(list, Feature{"notification", f.name, f.since, err})
 			}
 			return
@@ -41,10 +41,10 @@ func notifyFeatures() []Feature {
 		_, errno := sys.NotifAdd(fd, sys.NotifAddFD{ID: noSuchID, SrcFD: uint32(fd)})
 		_, errnoSend := sys.NotifAdd(fd, sys.NotifAddFD{ID: noSuchID, SrcFD: uint32(fd), Flags: unix.SECCOMP_ADDFD_FLAG_SEND})
 		resp := sys.NotifResp{ID: noSuchID, Flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
-		add(nameContinue, Version{5, 5}, sys.NotifSend(fd, 0, resp))
-		add(nameAddFD, Version{5, 9}, errno)
-		add(nameAddFDSend, Version{5, 14}, errnoSend)
-		add(nameSyncWakeUp, Version{6, 6}, sys.NotifSetFlags(fd, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP))
+		add(nameContinue, version(5, 5), sys.NotifSend(fd, 0, resp))
+		add(nameAddFD, version(5, 9), errno)
+		add(nameAddFDSend, version(5, 14), errnoSend)
+		add(nameSyncWakeUp, version(6, 6), sys.NotifSetFlags(fd, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP))
 	})
 	return list
 }

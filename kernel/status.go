@@ -82,7 +82,7 @@ func parseStatus(text string) (Status, error) {
 		}
 	}
 	if !seen {
-		return Status{}, &Error{Op: "read the seccomp mode", Reason: "the kernel shows none: it is built without seccomp, or this is not Linux", Since: Version{3, 8}, Missing: true}
+		return Status{}, &Error{Op: "read the seccomp mode", Reason: "the kernel shows none: it is built without seccomp, or this is not Linux", Since: version(3, 8), Missing: true}
 	}
 	return s, nil
 }

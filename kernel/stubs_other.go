@@ -33,7 +33,9 @@ func filters(context.Context, int) ([]bpf.Program, error) {
 	return nil, notLinux("read the filters of a process")
 }
 
-func running() (Version, error) { return Version{}, notLinux("ask for the kernel's version") }
+func running() (seccomp.Version, error) {
+	return seccomp.Version{}, notLinux("ask for the kernel's version")
+}
 
 func loggedActions() ([]string, error) { return nil, notLinux("read which actions are logged") }
 

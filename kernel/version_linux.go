@@ -1,11 +1,15 @@
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
 
-func running() (Version, error) {
+	"github.com/callgate/callgate/seccomp"
+)
+
+func running() (seccomp.Version, error) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return Version{}, err
+		return seccomp.Version{}, err
 	}
-	return ParseVersion(unix.ByteSliceToString(name.Release[:]))
+	return seccomp.ParseVersion(unix.ByteSliceToString(name.Release[:]))
 }

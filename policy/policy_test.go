@@ -384,7 +384,7 @@ func dockerDefault(t testing.TB) policy.Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, profile.Kernel{Major: 6, Minor: 12}))
+	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func mobyText(tb testing.TB) []byte {
 	return text
 }
 
-var benchEnv = profile.DockerEnv(seccomp.X86_64, profile.Kernel{Major: 6, Minor: 18})
+var benchEnv = profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 18})
 
 // BenchmarkParse reads Docker's default profile as a document, with all
 // checks.

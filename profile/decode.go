@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/callgate/callgate/seccomp"
 )
 
 // This file makes a Profile of a tree of nodes, key by key from tables.
@@ -303,10 +305,10 @@ func (d *decoder) minKernel(n *node, into *MinKernel) {
 	into.Version = v
 }
 
-func parseMinKernel(s string) (Kernel, bool) {
+func parseMinKernel(s string) (seccomp.Version, bool) {
 	major, minor, ok := strings.Cut(s, ".")
 	a, errA := strconv.ParseUint(major, 10, 8)
 	b, errB := strconv.ParseUint(minor, 10, 8)
-	k := Kernel{uint(a), uint(b)}
-	return k, ok && errA == nil && errB == nil && k != Kernel{}
+	k := seccomp.Version{Major: int(a), Minor: int(b)}
+	return k, ok && errA == nil && errB == nil && k != (seccomp.Version{})
 }

@@ -50,7 +50,7 @@ func TestDockerDefault(t *testing.T) {
 // sameResolved compares what two profiles come to in many circumstances.
 func sameResolved(t *testing.T, got, want *profile.Profile) {
 	t.Helper()
-	kernels := []profile.Kernel{{}, {Major: 3, Minor: 10}, {Major: 4, Minor: 7}, {Major: 4, Minor: 8}, {Major: 6, Minor: 18}}
+	kernels := []seccomp.Version{{}, {Major: 3, Minor: 10}, {Major: 4, Minor: 7}, {Major: 4, Minor: 8}, {Major: 6, Minor: 18}}
 	for _, goarch := range goarches {
 		abi, _ := seccomp.NativeABI(goarch)
 		for _, engine := range profile.Engines() {

@@ -1,8 +1,6 @@
 package profile
 
 import (
-	"fmt"
-
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -18,34 +16,11 @@ type Env struct {
 	Caps Capabilities
 	// Kernel is the version of the machine's kernel. The zero value is older
 	// than every minKernel.
-	Kernel Kernel
+	Kernel seccomp.Version
 }
 
 // DockerEnv is a container as "docker run" starts it without any option, on
 // a machine of the given ABI and kernel.
-func DockerEnv(abi seccomp.ABI, kernel Kernel) Env {
+func DockerEnv(abi seccomp.ABI, kernel seccomp.Version) Env {
 	return Env{Engine: Docker, ABI: abi, Caps: DockerCaps, Kernel: kernel}
 }
-
-// Kernel is a kernel version, as far as profiles tell versions apart.
-type Kernel struct {
-	Major, Minor uint
-}
-
-// ParseKernel reads a kernel release as uname(2) gives it. It looks at the
-// first two numbers and ignores the rest: 6.18.44-fc, 3.12-1-amd64, 4.8.
-func ParseKernel(release string) (Kernel, error) {
-	var k Kernel
-	if _, err := fmt.Sscanf(release, "%d.%d", &k.Major, &k.Minor); err != nil {
-		return Kernel{}, fmt.Errorf("kernel version %q: want two numbers as in 6.18", release)
-	}
-	return k, nil
-}
-
-// AtLeast reports whether k is version v or newer.
-func (k Kernel) AtLeast(v Kernel) bool {
-	return k.Major > v.Major || k.Major == v.Major && k.Minor >= v.Minor
-}
-
-// String is k as in 6.18.
-func (k Kernel) String() string { return fmt.Sprintf("%d.%d", k.Major, k.Minor) }

@@ -72,24 +72,6 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
-func TestKernel(t *testing.T) {
-	for in, want := range map[string]profile.Kernel{
-		"6.18.44-fc": {Major: 6, Minor: 18}, "3.12-1-amd64": {Major: 3, Minor: 12}, "4.8.0-rc1": {Major: 4, Minor: 8}, "3.10.0-1160.el7": {Major: 3, Minor: 10}, "5.4": {Major: 5, Minor: 4},
-	} {
-		if k, err := profile.ParseKernel(in); err != nil || k != want {
-			t.Errorf("%q is %v, %v", in, k, err)
-		}
-	}
-	for _, bad := range []string{"", "6", "six.one", "-1.2"} {
-		if k, err := profile.ParseKernel(bad); err == nil {
-			t.Errorf("%q is %v", bad, k)
-		}
-	}
-	if v := (profile.Kernel{Major: 4, Minor: 8}); !v.AtLeast(profile.Kernel{Major: 3, Minor: 19}) || v.AtLeast(profile.Kernel{Major: 4, Minor: 9}) || !v.AtLeast(v) {
-		t.Error("versions are in the wrong order")
-	}
-}
-
 func TestParseEngine(t *testing.T) {
 	for _, e := range profile.Engines() {
 		if got, err := profile.ParseEngine(strings.ToUpper(e.String())); err != nil || got != e {

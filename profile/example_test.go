@@ -50,7 +50,7 @@ func ExampleProfile_Resolve() {
 	if err != nil {
 		panic(err)
 	}
-	env := profile.DockerEnv(seccomp.X86_64, profile.Kernel{Major: 6, Minor: 18})
+	env := profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 18})
 	if env.Caps, err = env.Caps.Adjust([]string{"SYS_MODULE"}, nil); err != nil {
 		panic(err)
 	}

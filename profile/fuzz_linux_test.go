@@ -136,12 +136,12 @@ func ourResolve(t *testing.T, doc []byte) (string, error) {
 	return string(out), err
 }
 
-func hostKernel(t *testing.T) profile.Kernel {
+func hostKernel(t *testing.T) seccomp.Version {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
 		t.Fatal(err)
 	}
-	k, err := profile.ParseKernel(unix.ByteSliceToString(uts.Release[:]))
+	k, err := seccomp.ParseVersion(unix.ByteSliceToString(uts.Release[:]))
 	if err != nil {
 		t.Fatal(err)
 	}

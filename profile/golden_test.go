@@ -159,9 +159,9 @@ func goldenEnv(t *testing.T, part []string) profile.Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kernel profile.Kernel // containers/common looks at none: "k-"
+	var kernel seccomp.Version // containers/common looks at none: "k-"
 	if release := strings.TrimPrefix(part[4], "k"); release != "-" {
-		if kernel, err = profile.ParseKernel(release); err != nil {
+		if kernel, err = seccomp.ParseVersion(release); err != nil {
 			t.Fatal(err)
 		}
 	}

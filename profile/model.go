@@ -1,5 +1,7 @@
 package profile
 
+import "github.com/callgate/callgate/seccomp"
+
 // Profile is a document as it is written: nothing is resolved, and every
 // value knows where it stands. It holds the keys of all dialects (Docker's
 // profiles, those of containers/common, the OCI runtime specification's
@@ -81,5 +83,5 @@ type Filter struct {
 // empty string as a version that every kernel has: the zero Version.
 type MinKernel struct {
 	Text
-	Version Kernel
+	Version seccomp.Version
 }

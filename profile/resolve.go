@@ -182,7 +182,7 @@ func (r *resolver) stands(rule *Rule) bool {
 func (r *resolver) hasCap(c Text) bool { return r.env.Caps.Has(c.Value) }
 
 func (r *resolver) hasKernel(k *MinKernel) bool {
-	return r.facts.minKernel && r.env.Kernel.AtLeast(k.Version)
+	return r.facts.minKernel && r.env.Kernel.Compare(k.Version) >= 0
 }
 
 func (r *resolver) onMachine(arches []Text) bool {

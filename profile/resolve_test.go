@@ -26,7 +26,7 @@ const engineDocument = `{
 }`
 
 func TestEngines(t *testing.T) {
-	old, modern := profile.Kernel{Major: 3, Minor: 10}, profile.Kernel{Major: 4, Minor: 8}
+	old, modern := seccomp.Version{Major: 3, Minor: 10}, seccomp.Version{Major: 4, Minor: 8}
 	admin := profile.DockerCaps | 1<<21
 	for _, c := range []struct {
 		env  profile.Env

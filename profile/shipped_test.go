@@ -51,7 +51,7 @@ func TestDockerDefaultData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, caps := range capSets() {
-		env := profile.Env{ABI: seccomp.X86_64, Caps: caps, Kernel: profile.Kernel{Major: 6, Minor: 18}}
+		env := profile.Env{ABI: seccomp.X86_64, Caps: caps, Kernel: seccomp.Version{Major: 6, Minor: 18}}
 		if g, w := withoutSocket(t, got, env), withoutSocket(t, want, env); g != w {
 			t.Fatalf("%v differs:\n%s", env, cmp.Diff(w, g))
 		}

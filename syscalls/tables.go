@@ -115,7 +115,7 @@ var nameStart = [numNames + 1]uint16{
 }
 
 // since is the kernel that first had each call.
-var since = [numNames]Version{
+var since = [numNames]release{
 	{1, 2, 0}, {2, 0, 0}, {2, 0, 0}, {2, 0, 0}, {2, 6, 28}, {1, 0, 0}, {1, 0, 0},
 	{2, 6, 10}, {1, 0, 0}, {0, 0, 0}, {1, 0, 0}, {2, 6, 0}, {2, 6, 13}, {2, 6, 22},
 	{2, 6, 34}, {2, 6, 34}, {1, 2, 0}, {2, 0, 0}, {3, 18, 0}, {0, 0, 0}, {2, 2, 0},

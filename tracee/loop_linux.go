@@ -314,7 +314,7 @@ func ends(a seccomp.Action) bool {
 
 // deadSince is the kernel that marks the thread that seccomp kills, and not
 // those that end with it.
-var deadSince = kernel.Version{Major: 5, Minor: 17}
+var deadSince = seccomp.Version{Major: 5, Minor: 17}
 
 // killedHere reports whether it was seccomp, for a call of this very thread,
 // that ends it. Older kernels do not say: there any thread counts that has

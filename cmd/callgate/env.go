@@ -9,6 +9,7 @@ import (
 	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
+	"github.com/callgate/callgate/seccomp"
 )
 
 // envFlags are the flags that say where a profile is to stand: what engine
@@ -61,15 +62,15 @@ func (e *envFlags) env() (profile.Env, error) {
 
 // version is the kernel that the flags name, or the running one. Where no
 // Linux runs it is newer than any condition of a profile asks for.
-func (e *envFlags) version() (profile.Kernel, error) {
+func (e *envFlags) version() (seccomp.Version, error) {
 	if e.kernel != "" {
-		return profile.ParseKernel(e.kernel)
+		return seccomp.ParseVersion(e.kernel)
 	}
 	v, err := kernel.Running()
 	if err != nil {
-		return profile.Kernel{Major: math.MaxUint32}, nil
+		return seccomp.Version{Major: math.MaxInt32}, nil
 	}
-	return profile.Kernel{Major: uint(v.Major), Minor: uint(v.Minor)}, nil
+	return v, nil
 }
 
 // open resolves the name of a policy. Of a profile that is refused it tells what

@@ -34,7 +34,7 @@ var program = bpf.Program{
 
 func options(abi seccomp.ABI, stdin string) Options {
 	return Options{
-		Env:   profile.DockerEnv(abi, profile.Kernel{Major: 6, Minor: 1}),
+		Env:   profile.DockerEnv(abi, seccomp.Version{Major: 6, Minor: 1}),
 		Stdin: strings.NewReader(stdin),
 	}
 }

@@ -65,7 +65,7 @@ func emitNames(b *bytes.Buffer, calls []call) {
 }
 
 func emitSince(b *bytes.Buffer, calls []call) {
-	list(b, "is the kernel that first had each call.", "since", "[numNames]Version", calls, func(c call) string {
+	list(b, "is the kernel that first had each call.", "since", "[numNames]release", calls, func(c call) string {
 		return fmt.Sprintf("{%d, %d, %d}", c.since[0], c.since[1], c.since[2])
 	})
 }
