@@ -43,8 +43,9 @@ func (e *Error) Error() string {
 // Unwrap is [policy.ErrTooLarge].
 func (e *Error) Unwrap() error { return policy.ErrTooLarge }
 
-// Program is the policy that p is on a machine of the given byte order, in a
-// space of its own. The error is that of [bpf.Program.Verify], or an [*Error].
+// Program is the policy that p is on a machine of the given byte order, which
+// must not be nil, in a space of its own. The error is that of
+// [bpf.Program.Verify], or an [*Error].
 func Program(p bpf.Program, order binary.ByteOrder) (*policy.Policy, error) {
 	return Stack(order, p)
 }
