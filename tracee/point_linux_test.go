@@ -151,6 +151,21 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestDeathSignal lets go of a program, which then outlives the tracer.
+func TestDeathSignal(t *testing.T) {
+	for _, flag := range []string{"-O1", "-m32"} {
+		if flag == "-m32" && runtime.GOARCH != "amd64" {
+			continue
+		}
+		x := hold(t, nil, build(t, "program.c", flag), "deathsig")
+		x.to(tracee.Point{Symbol: "main"})
+		if err := x.Detach(); err != nil {
+			t.Fatal(err)
+		}
+		x.end("exit 5", "main\nno death signal\n")
+	}
+}
+
 // TestTraceMe lets go of a program that then asks its parent to trace it, and
 // gets a signal or executes another program.
 func TestTraceMe(t *testing.T) {

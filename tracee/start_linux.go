@@ -100,9 +100,15 @@ func (t *tracee) do(job func()) {
 }
 
 func (t *tracee) start(c Command, o Options) error {
+	attr := &syscall.SysProcAttr{Ptrace: true, Credential: c.User}
+	if o.ExitKill {
+		// Until the kernel knows of the option: a tracer that is killed before
+		// would leave the program stopped.
+		attr.Pdeathsig = syscall.SIGKILL
+	}
 	pid, err := syscall.ForkExec(c.Path, c.Args, &syscall.ProcAttr{
 		Dir: c.Dir, Env: c.Env, Files: c.FDs,
-		Sys: &syscall.SysProcAttr{Ptrace: true, Credential: c.User},
+		Sys: attr,
 	})
 	if err != nil {
 		return &os.PathError{Op: "exec", Path: c.Path, Err: err}
@@ -117,7 +123,29 @@ func (t *tracee) start(c Command, o Options) error {
 	if err := t.load(); err != nil {
 		return fmt.Errorf("hold %s: %w", c.Path, err)
 	}
+	if !o.ExitKill {
+		return nil
+	}
+	if err := t.outliveParent(); err != nil {
+		return fmt.Errorf("hold %s: %w", c.Path, err)
+	}
 	return nil
+}
+
+// outliveParent takes back the signal at the end of the tracer's thread: a
+// program that is let go lives on. It is done before the first instruction,
+// since the program may go into strict mode or under a filter of its own.
+func (t *tracee) outliveParent() error {
+	t.held = t.threads[t.pid]
+	defer func() { t.held = nil }()
+	if err := t.settle(&Reached{}); err != nil {
+		return err
+	}
+	r, err := t.inject(calls[t.image.abi].prctl, unix.PR_SET_PDEATHSIG, 0)
+	if err == nil && r < 0 {
+		err = fmt.Errorf("prctl in the program: %w", unix.Errno(-r))
+	}
+	return errors.Join(err, t.leave())
 }
 
 // seize turns the child, which asked to be traced and has just executed the

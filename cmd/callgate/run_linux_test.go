@@ -163,6 +163,33 @@ func TestRunSignals(t *testing.T) {
 	}
 }
 
+// TestRunKilledEarly kills callgate while it starts a command, which does not
+// stay behind: nobody would make it go on.
+func TestRunKilledEarly(t *testing.T) {
+	program, _ := victim(t)
+	for i := range 200 {
+		cmd := callgate(t, "run", "--after", "mkdir,1000", program, "signals")
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdout = w
+		if err := errors.Join(cmd.Start(), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		after := 4*time.Millisecond + time.Duration(i)*50*time.Microsecond
+		time.Sleep(after)
+		if err := errors.Join(cmd.Process.Kill(), r.SetReadDeadline(time.Now().Add(patience))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); err != nil { // to the end, which its last writer makes
+			t.Errorf("killed after %v, callgate left the command behind: %v", after, err)
+		}
+		_ = cmd.Wait()
+		r.Close()
+	}
+}
+
 // TestRunKilled kills callgate while it holds a command: that ends, too.
 func TestRunKilled(t *testing.T) {
 	program, profile := victim(t)

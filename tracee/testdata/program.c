@@ -159,6 +159,10 @@ int main(int argc, char **argv) {
 		} else if (!strcmp(argv[i], "signal")) {
 			signal(SIGUSR1, handler);
 			raise(SIGUSR1);
+		} else if (!strcmp(argv[i], "deathsig")) {
+			int sig = -1;
+			prctl(PR_GET_PDEATHSIG, &sig);
+			say(sig == 0 ? "no death signal\n" : "a death signal\n");
 		} else if (!strcmp(argv[i], "traceme")) {
 			say(ptrace(PTRACE_TRACEME, 0, 0, 0) ? "not traced\n" : "traced\n");
 		} else if (!strcmp(argv[i], "stop")) {
