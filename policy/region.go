@@ -33,15 +33,11 @@ type span struct {
 func (s *Space) spans(n Node, f field, skip uint, limit int) (out []span, ok bool) {
 	var walk func(n Node, level uint16, low uint64) bool
 	walk = func(n Node, level uint16, low uint64) bool {
-		if t := s.nodes[n]; t.level < f.end() {
-			// Bits between level and the node's are free: where there are
-			// any, the pattern below repeats.
-			if t.level > level {
-				bit := uint64(1) << (f.end() - 1 - level)
-				return walk(n, level+1, low) && walk(n, level+1, low|bit)
-			}
-			bit := uint64(1) << (f.end() - 1 - level)
-			return walk(t.lo, level+1, low) && walk(t.hi, level+1, low|bit)
+		if s.nodes[n].level < f.end() {
+			// A bit between level and the node's is free: both its values
+			// lead to n, and the pattern below repeats.
+			lo, hi := s.branches(n, level)
+			return walk(lo, level+1, low) && walk(hi, level+1, low|1<<(f.end()-1-level))
 		}
 		size := uint64(0)
 		if level < f.end() {
@@ -78,77 +74,56 @@ type Question struct {
 func (s *Space) Mask(n Node) Question {
 	t := s.nodes[n]
 	f := fieldWord(Word(t.level / 32))
-	best := Question{Bits: 1 << (f.end() - 1 - t.level), Yes: t.lo, No: t.hi}
+	best := mask{bits: 1 << (f.end() - 1 - t.level), yes: t.lo, no: t.hi}
 	for _, no := range []Node{t.lo, t.hi} {
-		if s.nodes[no].level < f.end() {
-			continue
-		}
-		q := Question{No: no, Yes: n}
-		for s.nodes[q.Yes].level < f.end() && s.extend(&q, f) {
-		}
-		if q.Bits&(q.Bits-1) != 0 || best.Bits == 0 {
-			best = q
+		if m := s.chain(n, f, no); m.bits&(m.bits-1) != 0 {
+			best = m
 		}
 	}
-	return best
+	return Question{Bits: uint32(best.bits), Value: uint32(best.value), Yes: best.yes, No: best.no}
 }
 
-// extend adds the bit that q.Yes tests where a wrong one leads to q.No.
-func (s *Space) extend(q *Question, f field) bool {
-	t := s.nodes[q.Yes]
-	bit := uint32(1) << (f.end() - 1 - t.level)
-	switch q.No {
-	case t.lo:
-		q.Value |= bit
-		q.Yes = t.hi
-	case t.hi:
-		q.Yes = t.lo
-	default:
-		return false
-	}
-	q.Bits |= bit
-	return true
-}
-
-// maskTest recognises a diagram that asks one question of field f: whether
-// the bits in mask are those of value; yes and no are the two answers. ok is
-// false where it asks more.
+// maskTest recognises a diagram that asks one question of field f, all of it;
+// ok is false where it asks more.
 func (s *Space) maskTest(n Node, f field) (m mask, ok bool) {
 	// One branch of each node on the way leads to the answer no: it is one
 	// of the first node's.
 	for _, no := range []Node{s.nodes[n].lo, s.nodes[n].hi} {
-		if m, ok := s.maskChain(n, f, no); ok {
+		if m := s.chain(n, f, no); m.bits != 0 && s.nodes[m.yes].level >= f.end() {
 			return m, true
 		}
 	}
 	return mask{}, false
 }
 
-// mask is the question whether a number has, in bits, the bits of value.
+// mask is the question whether a number has, in bits, the bits of value; yes
+// and no are where the two answers lead.
 type mask struct {
 	bits, value uint64
 	yes, no     Node
 }
 
-func (s *Space) maskChain(n Node, f field, no Node) (m mask, ok bool) {
+// chain is the longest question about f with which n can start and of which
+// no is the answer where one bit is wrong. It asks about no bit where no
+// itself tests f.
+func (s *Space) chain(n Node, f field, no Node) mask {
+	m := mask{yes: n, no: no}
 	if s.nodes[no].level < f.end() {
-		return mask{}, false
+		return m
 	}
-	m.no = no
-	for s.nodes[n].level < f.end() {
-		t := s.nodes[n]
+	for s.nodes[m.yes].level < f.end() {
+		t := s.nodes[m.yes]
 		bit := uint64(1) << (f.end() - 1 - t.level)
-		m.bits |= bit
 		switch no {
 		case t.lo:
 			m.value |= bit
-			n = t.hi
+			m.yes = t.hi
 		case t.hi:
-			n = t.lo
+			m.yes = t.lo
 		default:
-			return mask{}, false
+			return m
 		}
+		m.bits |= bit
 	}
-	m.yes = n
-	return m, true
+	return m
 }
