@@ -11,6 +11,7 @@ import (
 	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/compile"
 	"github.com/callgate/callgate/internal/arbitrary"
+	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
@@ -240,23 +241,17 @@ func TestByteOrder(t *testing.T) {
 // dockerDefault is Docker's default profile on the three ABIs of x86_64.
 func dockerDefault(t testing.TB) *policy.Policy {
 	t.Helper()
-	p, err := profile.Default("docker:default")
+	src, err := source.Open("docker:default", source.Options{
+		Env: profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}))
+	p, err := src.Policy()
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, _, err := resolved.Rules()
-	if err != nil {
-		t.Fatal(err)
-	}
-	built, err := policy.Build(rules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return built
+	return p
 }
 
 // Small programs stay small: a compiler that does better may lower the bounds.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/callgate/callgate/internal/arbitrary"
+	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
@@ -380,18 +381,17 @@ func FuzzParse(f *testing.F) {
 // dockerDefault is Docker's default profile on the three ABIs of x86_64.
 func dockerDefault(t testing.TB) policy.Rules {
 	t.Helper()
-	p, err := profile.Default("docker:default")
+	src, err := source.Open("docker:default", source.Options{
+		Env: profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	resolved, err := p.Resolve(profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}))
+	p, err := src.Policy()
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, _, err := resolved.Rules()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules, _ := p.Rules()
 	return rules
 }
 

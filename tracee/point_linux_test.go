@@ -208,7 +208,7 @@ var (
 // goBuild compiles the Go program of testdata.
 func goBuild(t *testing.T, flags ...string) string {
 	t.Helper()
-	out := filepath.Join(publicDir(t), "goprogram")
+	out := filepath.Join(need.PublicDir(t), "goprogram")
 	if runtime.GOARCH == "386" { // which has no PIE without C
 		flags = slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "-buildmode=pie" })
 	}

@@ -280,7 +280,7 @@ func TestStackedAndLarge(t *testing.T) {
 
 // TestStartErrors starts what cannot be executed.
 func TestStartErrors(t *testing.T) {
-	dir := publicDir(t)
+	dir := need.PublicDir(t)
 	plain := filepath.Join(dir, "plain")
 	text := filepath.Join(dir, "text")
 	if err := errors.Join(os.WriteFile(plain, []byte("x"), 0o644), os.WriteFile(text, []byte("neither ELF nor script"), 0o755)); err != nil {
@@ -306,7 +306,7 @@ func TestStartErrors(t *testing.T) {
 // TestScript holds the interpreter of a script.
 func TestScript(t *testing.T) {
 	sh := need.Program(t, "sh")
-	script := filepath.Join(publicDir(t), "script")
+	script := filepath.Join(need.PublicDir(t), "script")
 	if err := os.WriteFile(script, []byte("#!"+sh+"\necho script $1\nexit 4\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestScript(t *testing.T) {
 func TestSetUserID(t *testing.T) {
 	user := nobody(t)
 	id := need.Program(t, "id")
-	copied := filepath.Join(publicDir(t), "id")
+	copied := filepath.Join(need.PublicDir(t), "id")
 	text, err := os.ReadFile(id)
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func build(t *testing.T, source string, flags ...string) string {
 func buildWith(t *testing.T, compiler, source string, flags ...string) string {
 	t.Helper()
 	gcc := need.Program(t, compiler)
-	out := filepath.Join(publicDir(t), "program")
+	out := filepath.Join(need.PublicDir(t), "program")
 	args := append([]string{"-O1", "-w", "-o", out, filepath.Join("testdata", source)}, flags...)
 	if runtime.GOARCH == "386" { // the compiler may be for 64 bits
 		args = append(args, "-m32")
@@ -47,20 +47,6 @@ func buildWith(t *testing.T, compiler, source string, flags ...string) string {
 		t.Fatalf("gcc %q: %v\n%s", args, err, text)
 	}
 	return out
-}
-
-// publicDir is a directory that other users can read as well.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "tracee")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // run is a program that is held, and what it writes.

@@ -70,7 +70,7 @@ func TestExplainedNotStopped(t *testing.T) {
 // TestExplainedPrograms runs programs of several kinds and wants the lines.
 func TestExplainedPrograms(t *testing.T) {
 	_, profile := victim(t)
-	dir := publicDir(t)
+	dir := need.PublicDir(t)
 	busybox := need.Static(t, "busybox")
 	hidden := filepath.Join(dir, "x\x1b[31m")
 	script := filepath.Join(dir, "script")
@@ -134,7 +134,7 @@ func endChild(t *testing.T, file string) {
 
 // TestExplained32 runs a program of 32 bits, whose calls are named as such.
 func TestExplained32(t *testing.T) {
-	dir := publicDir(t)
+	dir := need.PublicDir(t)
 	program, profile := filepath.Join(dir, "victim"), filepath.Join(dir, "mkdir.json")
 	if out, err := exec.Command(need.Program(t, "gcc"), "-m32", "-O1", "-o", program, "testdata/victim.c").CombinedOutput(); err != nil {
 		need.Missing(t, "gcc-multilib", "gcc cannot build for 32 bits: "+string(out))
@@ -164,7 +164,7 @@ func TestExplainedOther(t *testing.T) {
 		`"SCMP_ACT_KILL_PROCESS"`:          "its own or one around callgate: ended the process\n",
 		`"SCMP_ACT_ALLOW"`:                 ": ERRNO(EPERM), by " + profile + ":1:",
 	} {
-		newer := filepath.Join(publicDir(t), "newer.json")
+		newer := filepath.Join(need.PublicDir(t), "newer.json")
 		text := `{"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": ` + action + `}]}`
 		if err := os.WriteFile(newer, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestExplainedOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inner := filepath.Join(publicDir(t), "callgate") // the name by which TestMain knows it
+		inner := filepath.Join(need.PublicDir(t), "callgate") // the name by which TestMain knows it
 		if err := os.Symlink(self, inner); err != nil {
 			t.Fatal(err)
 		}

@@ -32,24 +32,10 @@ func callgate(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// publicDir is a directory that other users can read.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "callgate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // victim compiles testdata/victim.c, and writes the profile that denies mkdir.
 func victim(t *testing.T, flags ...string) (program, profile string) {
 	t.Helper()
-	dir := publicDir(t)
+	dir := need.PublicDir(t)
 	program, profile = filepath.Join(dir, "victim"), filepath.Join(dir, "mkdir.json")
 	args := append([]string{"-O1", "-o", program, "testdata/victim.c"}, flags...)
 	if out, err := exec.Command(need.Program(t, "gcc"), args...).CombinedOutput(); err != nil {

@@ -26,3 +26,18 @@ func Dash(t testing.TB) {
 		Missing(t, "dash", "/bin/sh is not dash, whose messages the test compares")
 	}
 }
+
+// PublicDir returns a directory that every user can read, and removes it when
+// the test ends. That of t.TempDir is for the user of the tests alone.
+func PublicDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "callgate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
