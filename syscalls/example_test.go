@@ -75,3 +75,9 @@ func ExampleSince() {
 	fmt.Println(v)
 	// Output: 5.6
 }
+
+func ExamplePurpose() {
+	group := syscalls.Purpose("futex")
+	fmt.Printf("%s: %s\n", group, syscalls.PurposeText(group))
+	// Output: processes: processes and threads: start, end, wait, identity
+}

@@ -191,6 +191,53 @@ var since = [numNames]release{
 	{2, 6, 10}, {1, 0, 0}, {1, 0, 0}, {2, 0, 0},
 }
 
+// purposes are the groups of calls, in the order of a profile.
+var purposes = [...]purpose{
+	{"files", "files and directories by name, and what is known of them"},
+	{"xattr", "extended attributes of files"},
+	{"io", "reading and writing, and open descriptors"},
+	{"events", "waiting for descriptors, and notices of changed files"},
+	{"aio", "asynchronous input and output"},
+	{"memory", "the memory of the process"},
+	{"processes", "processes and threads: start, end, wait, identity"},
+	{"signals", "signals: send, handle, wait"},
+	{"time", "clocks, timers and sleep"},
+	{"resources", "processors, priorities, limits and usage"},
+	{"network", "sockets"},
+	{"ipc", "System V and POSIX message queues, semaphores, shared memory"},
+	{"credentials", "user and group ids, capabilities"},
+	{"confinement", "filters and security modules, for the process itself"},
+	{"information", "what system this is, and random numbers"},
+	{"hardware", "what one architecture has of its own, and access to devices"},
+	{"keys", "the kernel's key rings"},
+	{"mounts", "mounts, roots and namespaces"},
+	{"tracing", "a look into other processes, and into the kernel"},
+	{"administration", "host name, swap, quotas, accounting, the kernel's log"},
+	{"kernel", "kernel modules, another kernel, restart"},
+	{"obsolete", "no code behind the number in current kernels"},
+}
+
+// purposeOf is the place of each call's group in purposes.
+var purposeOf = [numNames]uint8{
+	2, 3, 21, 10, 10, 0, 19, 16, 8, 21, 8, 15, 2, 2, 15, 15, 21, 10, 18, 21, 15, 5, 15, 15, 2, 12, 12, 0, 0,
+	0, 0, 17, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 6, 6, 2, 2, 10, 2, 0, 21, 20, 2, 2, 2, 3, 3, 3, 21, 3, 3, 3, 21, 3, 3,
+	6, 6, 6, 6, 0, 0, 2, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 1, 0, 0, 20, 1, 2, 6, 1, 17, 1, 17, 17, 17, 0,
+	0, 0, 0, 0, 2, 21, 0, 0, 6, 6, 6, 6, 6, 6, 0, 21, 5, 6, 15, 15, 9, 0, 0, 0, 12, 12, 12, 12, 12, 12, 12, 12,
+	8, 14, 10, 6, 6, 6, 21, 6, 9, 14, 12, 12, 12, 12, 9, 9, 6, 10, 10, 6, 8, 12, 12, 1, 1, 21, 21, 20, 3, 3,
+	3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 2, 15, 15, 9, 9, 11, 18, 20, 20, 16, 7, 13, 13, 13, 0, 0, 1, 0, 0, 10,
+	17, 17, 1, 1, 1, 21, 21, 1, 2, 1, 13, 13, 13, 0, 0, 5, 5, 5, 6, 5, 5, 5, 5, 0, 0, 0, 0, 5, 5, 5, 5, 5, 15,
+	17, 17, 17, 5, 5, 21, 11, 11, 11, 11, 11, 11, 11, 11, 5, 5, 11, 11, 11, 11, 5, 21, 5, 5, 5, 0, 8, 0, 21,
+	9, 0, 0, 14, 0, 14, 0, 0, 17, 17, 0, 0, 7, 15, 15, 15, 18, 6, 18, 6, 7, 2, 2, 17, 5, 5, 5, 3, 3, 3, 6, 2, 2,
+	2, 9, 5, 5, 18, 18, 21, 21, 3, 3, 18, 21, 2, 2, 2, 21, 19, 19, 2, 2, 0, 0, 0, 2, 20, 10, 10, 10, 10, 10,
+	5, 1, 1, 0, 0, 0, 16, 7, 15, 15, 0, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 15, 15, 15, 15, 15, 15, 9, 9, 9, 9, 9,
+	9, 9, 9, 9, 9, 9, 9, 9, 13, 21, 3, 11, 11, 11, 11, 11, 10, 2, 2, 10, 10, 10, 5, 5, 6, 15, 6, 15, 19, 12,
+	12, 12, 12, 12, 12, 12, 12, 19, 8, 17, 6, 9, 12, 12, 12, 12, 12, 12, 12, 12, 9, 6, 10, 8, 12, 12, 1, 1,
+	7, 11, 11, 11, 11, 10, 7, 7, 7, 7, 7, 7, 7, 7, 7, 10, 10, 10, 2, 15, 15, 7, 0, 0, 0, 0, 17, 0, 8, 21, 15,
+	15, 19, 19, 15, 0, 0, 2, 2, 2, 2, 15, 15, 14, 14, 19, 15, 2, 7, 8, 8, 8, 8, 8, 8, 8, 8, 21, 8, 8, 8, 8, 8,
+	8, 7, 0, 0, 21, 9, 21, 0, 17, 17, 14, 0, 0, 17, 18, 18, 21, 5, 15, 15, 0, 0, 0, 0, 0, 6, 19, 15, 15, 2,
+	21, 6, 6, 6, 2, 2,
+}
+
 // argStart is where the arguments of each call begin in argTable.
 var argStart = [numNames + 1]uint16{
 	0, 5, 10, 11, 14, 18, 20, 21, 26, 27, 27, 28, 30, 34, 38, 38, 44, 46, 49, 52, 52, 52, 53, 56, 59, 63,

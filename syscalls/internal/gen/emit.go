@@ -18,6 +18,7 @@ func emit(calls []call) ([]byte, error) {
 	fmt.Fprintf(&b, "package syscalls\n\nconst numNames = %d\n", len(calls))
 	emitNames(&b, calls)
 	emitSince(&b, calls)
+	emitPurposes(&b, calls)
 	emitArgs(&b, calls)
 	emitThrough(&b, calls)
 	emitNumbers(&b, calls)

@@ -64,23 +64,25 @@ func TestMistakes(t *testing.T) {
 	numbers := strings.Repeat("\t7", 23)
 	header := strings.Join(columns(), "\t")
 	for _, c := range []struct{ what, row, want string }{
-		{"columns", "read\t1.0\tvoid\t-\t0", "t:2: 5 columns, want 27"},
-		{"version", "read\t1\tvoid\t-" + numbers, `t:2: kernel version "1": want two or three numbers`},
-		{"version digits", "read\t1.x\tvoid\t-" + numbers, `t:2: kernel version "1.x"`},
-		{"version range", "read\t1.300\tvoid\t-" + numbers, `t:2: kernel version "1.300"`},
-		{"argument", "read\t1.0\tfd\t-" + numbers, `t:2: argument "fd": want a C type and a name`},
-		{"type", "read\t1.0\tquux_t fd\t-" + numbers, `t:2: argument "quux_t fd": unknown C type "quux_t"`},
-		{"variant", "read\t1.0\tint fd; x86\t-" + numbers, `t:2: arguments "x86": want ABIs`},
-		{"variant's ABI", "read\t1.0\tint fd; vax: void\t-" + numbers, `t:2: unknown architecture "vax"`},
-		{"variant's type", "read\t1.0\tint fd; x86: quux_t fd\t-" + numbers, `t:2: argument "quux_t fd"`},
-		{"number", "read\t1.0\tvoid\t-" + strings.Repeat("\tx", 23), "t:2: strconv.ParseUint"},
-		{"negative", "read\t1.0\tvoid\t-" + strings.Repeat("\t-1", 23), "t:2: strconv.ParseUint"},
-		{"multiplexer", "read\t1.0\tvoid\tmux 1 1" + numbers, `t:2: through "mux 1 1": want`},
-		{"multiplexer call", "read\t1.0\tvoid\tipc x 1" + numbers, `t:2: through "ipc x 1"`},
-		{"register", "read\t1.0\tint a\tipc 1 6" + numbers, `t:2: through "ipc 1 6": register "6"`},
-		{"registers", "read\t1.0\tvoid\tipc 1 1" + numbers, "t:2: 0 arguments, but 1 registers"},
-		{"order", "b\t1.0\tvoid\t-" + numbers + "\na\t1.0\tvoid\t-" + numbers, "t:3: a stands out of order"},
-		{"twice", "a\t1.0\tvoid\t-" + numbers + "\nb\t1.0\tvoid\t-" + numbers, "t: x86: a and b both have number 7"},
+		{"columns", "read\t1.0\tio\tvoid\t-\t0", "t:2: 6 columns, want 28"},
+		{"version", "read\t1\tio\tvoid\t-" + numbers, `t:2: kernel version "1": want two or three numbers`},
+		{"version digits", "read\t1.x\tio\tvoid\t-" + numbers, `t:2: kernel version "1.x"`},
+		{"version range", "read\t1.300\tio\tvoid\t-" + numbers, `t:2: kernel version "1.300"`},
+		{"purpose", "read\t1.0\tquux\tvoid\t-" + numbers, `t:2: unknown purpose "quux"`},
+		{"no purpose", "read\t1.0\t-\tvoid\t-" + numbers, `t:2: unknown purpose "-"`},
+		{"argument", "read\t1.0\tio\tfd\t-" + numbers, `t:2: argument "fd": want a C type and a name`},
+		{"type", "read\t1.0\tio\tquux_t fd\t-" + numbers, `t:2: argument "quux_t fd": unknown C type "quux_t"`},
+		{"variant", "read\t1.0\tio\tint fd; x86\t-" + numbers, `t:2: arguments "x86": want ABIs`},
+		{"variant's ABI", "read\t1.0\tio\tint fd; vax: void\t-" + numbers, `t:2: unknown architecture "vax"`},
+		{"variant's type", "read\t1.0\tio\tint fd; x86: quux_t fd\t-" + numbers, `t:2: argument "quux_t fd"`},
+		{"number", "read\t1.0\tio\tvoid\t-" + strings.Repeat("\tx", 23), "t:2: strconv.ParseUint"},
+		{"negative", "read\t1.0\tio\tvoid\t-" + strings.Repeat("\t-1", 23), "t:2: strconv.ParseUint"},
+		{"multiplexer", "read\t1.0\tio\tvoid\tmux 1 1" + numbers, `t:2: through "mux 1 1": want`},
+		{"multiplexer call", "read\t1.0\tio\tvoid\tipc x 1" + numbers, `t:2: through "ipc x 1"`},
+		{"register", "read\t1.0\tio\tint a\tipc 1 6" + numbers, `t:2: through "ipc 1 6": register "6"`},
+		{"registers", "read\t1.0\tio\tvoid\tipc 1 1" + numbers, "t:2: 0 arguments, but 1 registers"},
+		{"order", "b\t1.0\tio\tvoid\t-" + numbers + "\na\t1.0\tio\tvoid\t-" + numbers, "t:3: a stands out of order"},
+		{"twice", "a\t1.0\tio\tvoid\t-" + numbers + "\nb\t1.0\tio\tvoid\t-" + numbers, "t: x86: a and b both have number 7"},
 	} {
 		_, err := parse("t", header+"\n"+c.row+"\n")
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
@@ -103,7 +105,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(line)
 		}
 	}
-	f.Add("read\t1.0\tint \tipc 1 ,\t\n\t")
+	f.Add("read\t1.0\tio\tint \tipc 1 ,\t\n\t")
 	header := strings.Join(columns(), "\t") + "\n"
 	f.Fuzz(func(t *testing.T, row string) {
 		calls, err := parse("t", header+row)

@@ -15,6 +15,7 @@ import (
 type call struct {
 	name     string
 	since    [3]uint8 // zero where unknown
+	purpose  int      // index of purposes
 	args     []arg
 	opaque   bool // the arguments are unknown
 	variants []variant
@@ -39,7 +40,7 @@ type through struct {
 
 const absent = -1
 
-var fixedColumns = []string{"name", "since", "arguments", "through"}
+var fixedColumns = []string{"name", "since", "purpose", "arguments", "through"}
 
 // parse reads the whole table and reports every mistake in it as
 // file:line: what.
@@ -93,10 +94,13 @@ func parseRow(f []string) (c call, err error) {
 	if c.since, err = parseVersion(f[1]); err != nil {
 		return c, err
 	}
-	if err = c.parseArguments(f[2]); err != nil {
+	if c.purpose, err = parsePurpose(f[2]); err != nil {
 		return c, err
 	}
-	if c.through, err = parseThrough(f[3]); err != nil {
+	if err = c.parseArguments(f[3]); err != nil {
+		return c, err
+	}
+	if c.through, err = parseThrough(f[4]); err != nil {
 		return c, err
 	}
 	if c.through.by != "" && len(c.through.args) != len(c.args) {
