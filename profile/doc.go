@@ -7,7 +7,7 @@
 // given circumstances ([Env]: engine, ABI, capabilities, kernel), and
 // [Resolved.Rules] are the rules of a policy that it states. [Default] has
 // the profiles that are built into engines. [FromRules] and [Write] go the
-// way back.
+// way back, and [Profile.Write] writes a document as it is.
 //
 // Nothing here looks at the machine that the program runs on.
 package profile
