@@ -1,0 +1,202 @@
+//go:build amd64 || arm64
+
+package ebpf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func procPath(pid int, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), name)
+}
+
+// process is a line of the tree of processes.
+type process struct{ pid, parent int }
+
+// processes lists those of the machine.
+func processes() ([]process, error) {
+	pids, err := numbers("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var all []process
+	for _, pid := range pids {
+		fields, err := stat(procPath(pid, "stat"))
+		if err != nil {
+			continue // it has ended
+		}
+		parent, _ := strconv.Atoi(fields[1])
+		all = append(all, process{pid, parent})
+	}
+	return all, nil
+}
+
+// descendants are the given processes, as far as they are there, and their
+// children, and so on.
+func descendants(all []process, roots ...int) []int {
+	children := map[int][]int{}
+	var found []int
+	for _, p := range all {
+		children[p.parent] = append(children[p.parent], p.pid)
+		if slices.Contains(roots, p.pid) {
+			found = append(found, p.pid)
+		}
+	}
+	for i := 0; i < len(found); i++ {
+		for _, child := range children[found[i]] {
+			if !slices.Contains(found, child) {
+				found = append(found, child)
+			}
+		}
+	}
+	return found
+}
+
+// threads are the ids of the threads of a process. The error matches
+// os.ErrNotExist where there is no such process.
+func threads(pid int) ([]int, error) {
+	tids, err := numbers(procPath(pid, "task"))
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrNotExist) || err == nil && len(tids) == 0 {
+		return nil, fmt.Errorf("process %d: %w", pid, os.ErrNotExist)
+	}
+	return tids, err
+}
+
+// numbers are the entries of a directory that are numbers.
+func numbers(dir string) ([]int, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	var list []int
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list, err
+}
+
+// stat reads the fields of /proc/PID/stat behind the name, from the state on;
+// see proc(5).
+func stat(path string) ([]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	end := bytes.LastIndexByte(text, ')') // the name may have any other
+	fields := strings.Fields(string(text[end+1:]))
+	const startTimeField = 19
+	if end < 0 || len(fields) <= startTimeField {
+		return nil, fmt.Errorf("%s: %q", path, text)
+	}
+	return fields, nil
+}
+
+// startTime tells threads apart that have the same id, one after the other.
+func startTime(task string) (string, error) {
+	fields, err := stat(filepath.Join(task, "stat"))
+	if err != nil {
+		return "", err
+	}
+	return fields[19], nil
+}
+
+// cgroupProcesses are those of a cgroup and the ones below it. The error
+// matches os.ErrNotExist where the cgroup is gone.
+func cgroupProcesses(path string) ([]int, error) {
+	var pids []int
+	err := filepath.WalkDir(path, func(dir string, d fs.DirEntry, err error) error {
+		if err != nil && dir != path && errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if errors.Is(err, unix.EOPNOTSUPP) { // a cgroup of threads
+			text, err = os.ReadFile(filepath.Join(dir, "cgroup.threads"))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
+			return err
+		}
+		for _, word := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+		return nil
+	})
+	return pids, err
+}
+
+const atExecFn = 31 // AT_EXECFN
+
+// executable is the path that was given to the exec of a process, from its
+// auxiliary vector; that of its file where it cannot be read; "" without one.
+func executable(pid int) string {
+	auxv, err := os.ReadFile(procPath(pid, "auxv"))
+	if err == nil {
+		if name, ok := readName(pid, execFn(auxv)); ok {
+			return name
+		}
+	}
+	path, err := os.Readlink(procPath(pid, "exe"))
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// execFn finds the address of the name in an auxiliary vector of 64-bit words,
+// or of 32-bit ones, whose types are then no plausible 64-bit types. The
+// architectures here are little-endian.
+func execFn(auxv []byte) uint64 {
+	const maxType = 1 << 10
+	wide := true
+	for b := auxv; len(b) >= 16; b = b[16:] {
+		kind := binary.LittleEndian.Uint64(b)
+		wide = wide && kind < maxType
+		if kind == 0 {
+			break
+		}
+		if wide && kind == atExecFn {
+			return binary.LittleEndian.Uint64(b[8:])
+		}
+	}
+	for b := auxv; !wide && len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint32(b) == atExecFn {
+			return uint64(binary.LittleEndian.Uint32(b[4:]))
+		}
+	}
+	return 0
+}
+
+// readName reads a string of a process that ends with a zero.
+func readName(pid int, address uint64) (string, bool) {
+	if address == 0 {
+		return "", false
+	}
+	mem, err := os.Open(procPath(pid, "mem"))
+	if err != nil {
+		return "", false
+	}
+	defer mem.Close()
+	b := make([]byte, unix.PathMax)
+	n, _ := mem.ReadAt(b, int64(address))
+	name, _, found := bytes.Cut(b[:n], []byte{0})
+	return string(name), found && len(name) > 0
+}
