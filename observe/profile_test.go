@@ -1,0 +1,542 @@
+package observe_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/callgate/callgate/observe"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// seen is an observation of one recording, with the calls of "abi name ..."
+// lines; a name with "!" was denied, one with "@" made by the runtime.
+func seen(t *testing.T, r observe.Recording, lines ...string) observe.Observation {
+	t.Helper()
+	r.ID = strings.Repeat("0", 32)
+	for _, line := range lines {
+		words := strings.Fields(line)
+		abi, err := seccomp.ParseABI(words[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range words[1:] {
+			name := strings.Trim(word, "!@")
+			nr, ok := syscalls.Number(abi, name)
+			if !ok {
+				t.Fatalf("%v has no %s", abi, name)
+			}
+			k, s := observe.Key{ABI: abi, NR: nr}, observe.Seen{Count: 1}
+			if strings.Contains(word, "!") {
+				s = observe.Seen{Denied: 1}
+			}
+			if strings.Contains(word, "@") {
+				k.Phase = observe.Runtime
+			}
+			r.Add(k, s)
+		}
+	}
+	return observe.Observation{Recordings: []observe.Recording{r}}
+}
+
+func draft(t *testing.T, o observe.Observation, opts observe.ProfileOptions) observe.Draft {
+	t.Helper()
+	d, err := o.Profile(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func document(t *testing.T, p *profile.Profile) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// loaded is the policy that an engine makes of a document, which must give no
+// reason for any remark.
+func loaded(t *testing.T, text []byte, env profile.Env) *policy.Policy {
+	t.Helper()
+	p, found, err := profile.Parse("x.json", text, env.Engine)
+	if err != nil || len(found) > 0 {
+		t.Fatalf("%v: %v\n%s", env.Engine, found, text)
+	}
+	r, err := p.Resolve(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, found, err := r.Rules()
+	if err != nil || len(found) > 0 {
+		t.Fatalf("%v: %v\n%s", env.Engine, found, text)
+	}
+	made, err := policy.Build(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// families are ABIs of one machine, the native one first.
+var families = [][]seccomp.ABI{
+	{seccomp.X86_64, seccomp.X86, seccomp.X32},
+	{seccomp.AARCH64, seccomp.ARM},
+	{seccomp.S390X, seccomp.S390},
+	{seccomp.MIPSEL64, seccomp.MIPSEL, seccomp.MIPSEL64N32},
+	{seccomp.MIPS64, seccomp.MIPS, seccomp.MIPS64N32},
+	{seccomp.PPC64, seccomp.PPC}, {seccomp.PPC64LE},
+	{seccomp.RISCV64}, {seccomp.LoongArch64},
+	{seccomp.PARISC64, seccomp.PARISC}, {seccomp.M68K}, {seccomp.SH}, {seccomp.SHEB},
+}
+
+// random is an observation of random calls of some of the ABIs.
+func random(rng *rand.Rand, abis []seccomp.ABI) observe.Observation {
+	r := observe.Recording{ID: strings.Repeat("0", 32), Arguments: true}
+	used := abis[:1+rng.IntN(len(abis))]
+	if rng.IntN(3) == 0 {
+		used = abis[len(abis)-1:]
+	}
+	for range 1 + rng.IntN(60) {
+		abi := used[rng.IntN(len(used))]
+		k := observe.Key{Executable: fmt.Sprint(rng.IntN(2)), ABI: abi}
+		all := slices.Collect(maps.Keys(maps.Collect(syscalls.All(abi))))
+		slices.Sort(all)
+		k.NR = all[rng.IntN(len(all))]
+		s := observe.Seen{Count: rng.Uint64N(3), Denied: rng.Uint64N(2)}
+		for range rng.IntN(6) {
+			var tuple []uint64
+			for range observe.Interesting(k.ABI, k.NR) {
+				tuple = append(tuple, uint64(rng.IntN(4))|uint64(rng.IntN(3))<<31)
+			}
+			if tuple != nil {
+				s.Values.Tuples = append(s.Values.Tuples, tuple)
+			}
+		}
+		s.Values = s.Values.Union(observe.Values{})
+		r.Add(k, s)
+	}
+	return observe.Observation{Recordings: []observe.Recording{r}}
+}
+
+// allowed are the names that an observation says were made.
+func allowed(o observe.Observation) map[string]bool {
+	names := map[string]bool{}
+	for _, r := range o.Recordings {
+		for k, s := range r.Calls {
+			if name, ok := syscalls.Name(k.ABI, k.NR); ok && s.Count > 0 {
+				names[name] = true
+			}
+		}
+	}
+	return names
+}
+
+// TestProfileIsExact holds what is written, as each engine reads it, to the
+// observed set: that is allowed, what else is known fails with EPERM, and what
+// is not known with ENOSYS.
+func TestProfileIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for i := range 120 {
+		abis := families[i%len(families)]
+		o := random(rng, abis)
+		d, err := o.Profile(observe.ProfileOptions{Runtime: "none"})
+		names := allowed(o)
+		if len(names) == 0 {
+			if !errors.Is(err, observe.ErrEmpty) {
+				t.Errorf("nothing was made: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := document(t, d.Profile)
+		engine := profile.Engines()[i%len(profile.Engines())]
+		if abi := abis[0]; abi == seccomp.M68K || abi == seccomp.SH || abi == seccomp.SHEB || abi == seccomp.PARISC64 {
+			continue // which runc does not take, and Parse says so
+		}
+		p := loaded(t, text, profile.Env{Engine: engine, ABI: abis[0], Kernel: seccomp.Version{Major: 6}})
+		var listed []seccomp.ABI
+		for _, a := range d.Profile.Architectures {
+			abi, err := seccomp.ParseABI(a.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed = append(listed, abi)
+		}
+		checkNames(t, rng, p, listed, names)
+		for _, abi := range abis {
+			if call := (seccomp.Data{Arch: abi.Arch(), NR: abi.Base() + 1}); !slices.Contains(listed, abi) && !abi.Shared() && p.Eval(call) != seccomp.KillThread {
+				t.Errorf("%v was not seen, and its calls get %v", abi, p.Eval(call))
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("%v, seen %v:\n%s", engine, slices.Sorted(maps.Keys(names)), text)
+		}
+	}
+}
+
+// checkNames holds a policy to a set of names, on every number of some ABIs.
+func checkNames(t *testing.T, rng *rand.Rand, p *policy.Policy, abis []seccomp.ABI, names map[string]bool) {
+	t.Helper()
+	for _, abi := range abis {
+		for nr := abi.Base(); nr < abi.Base()+600; nr++ {
+			want := seccomp.ReturnErrno(seccomp.ENOSYS)
+			name, known := syscalls.Name(abi, nr)
+			switch {
+			case names[name]:
+				want = seccomp.Allow
+			case known && name != "clone3" && !throughOneOf(abis, name, names):
+				want = seccomp.ReturnErrno(seccomp.EPERM)
+			}
+			call := seccomp.Data{Arch: abi.Arch(), NR: nr}
+			for i := range call.Args {
+				call.Args[i] = rng.Uint64() >> rng.IntN(64)
+			}
+			if got := p.Eval(call); got != want {
+				t.Errorf("%v %d %s: %v, want %v", abi, nr, name, got, want)
+			}
+		}
+	}
+}
+
+func throughOneOf(abis []seccomp.ABI, name string, names map[string]bool) bool {
+	return slices.ContainsFunc(abis, func(abi seccomp.ABI) bool {
+		m, ok := syscalls.Through(abi, name)
+		return ok && names[m.By]
+	})
+}
+
+// TestArgumentsAreExact holds a narrowed profile to the tuples: a call is
+// allowed exactly where each value is one that was seen together with the
+// others, in those bits that the kernel reads.
+func TestArgumentsAreExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for i := range 60 {
+		abis := families[i%7]
+		o := random(rng, abis)
+		d, err := o.Profile(observe.ProfileOptions{Runtime: "none", Arguments: true})
+		if errors.Is(err, observe.ErrEmpty) {
+			continue
+		}
+		text := document(t, d.Profile)
+		p := loaded(t, text, profile.Env{Engine: profile.OCI, ABI: abis[0]})
+		for range 2000 {
+			k := pick(rng, o)
+			call := seccomp.Data{Arch: k.ABI.Arch(), NR: k.NR}
+			for i := range call.Args {
+				call.Args[i] = uint64(rng.IntN(5)) | uint64(rng.IntN(3))<<31 | uint64(rng.IntN(2))<<33
+				if k.ABI.WordBits() == 32 {
+					call.Args[i] &= 0xffffffff
+				}
+			}
+			name, _ := syscalls.Name(k.ABI, k.NR)
+			if name == "socketcall" || name == "ipc" {
+				continue // allowed through others as well
+			}
+			if got, want := p.Eval(call).Allows(), wasSeen(o, name, k.ABI, call.Args); got != want {
+				t.Fatalf("%v %s %#x: allowed is %v, seen is %v\n%s", k.ABI, name, call.Args, got, want, text)
+			}
+		}
+	}
+}
+
+func pick(rng *rand.Rand, o observe.Observation) observe.Key {
+	keys := o.Recordings[0].Keys()
+	return keys[rng.IntN(len(keys))]
+}
+
+// wasSeen reports whether a call of that name was made with such values.
+func wasSeen(o observe.Observation, name string, abi seccomp.ABI, args [6]uint64) bool {
+	for k, s := range o.Recordings[0].Calls {
+		n, _ := syscalls.Name(k.ABI, k.NR)
+		if n != name || s.Count == 0 {
+			continue
+		}
+		if len(s.Values.Tuples) == 0 {
+			return true
+		}
+		for _, tuple := range s.Values.Tuples {
+			same := true
+			for i, at := range observe.Interesting(k.ABI, k.NR) {
+				got, want := args[at], tuple[i]
+				kind := syscalls.Registers(k.ABI, name)[at].Kind
+				if kind == syscalls.Int32 || kind == syscalls.UInt32 || abi.WordBits() == 32 {
+					got &= 0xffffffff
+				}
+				if kind == syscalls.Int32 || kind == syscalls.UInt32 || k.ABI.WordBits() == 32 {
+					want &= 0xffffffff
+				}
+				same = same && got == want
+			}
+			if same {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestProfileText(t *testing.T) {
+	o := seen(t, observe.Recording{Boundary: true, Runtime: "crun", NoNewPrivs: true},
+		"x86_64 write read exit_group close close@ execve@ mkdir!")
+	d := draft(t, o, observe.ProfileOptions{DefaultAction: new(seccomp.ReturnErrno(seccomp.EPERM))})
+	const want = `{
+  "defaultAction": "SCMP_ACT_ERRNO",
+  "defaultErrnoRet": 1,
+  "architectures": ["SCMP_ARCH_X86_64"],
+  "syscalls": [
+    {
+      "comment": "io: reading and writing, and open descriptors",
+      "names": ["close", "read", "write"],
+      "action": "SCMP_ACT_ALLOW"
+    },
+    {
+      "comment": "processes: processes and threads: start, end, wait, identity",
+      "names": ["exit_group"],
+      "action": "SCMP_ACT_ALLOW"
+    },
+    {
+      "comment": "runtime: calls of the container runtime between the filter and the workload, recorded; containers need no-new-privileges to start with these alone; of those above also close",
+      "names": ["execve"],
+      "action": "SCMP_ACT_ALLOW"
+    }
+  ]
+}
+`
+	if diff := cmp.Diff(want, string(document(t, d.Profile))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !d.NoNewPrivs || len(d.Notes) != 1 || !strings.Contains(d.Notes[0], "mkdir") {
+		t.Errorf("no_new_privs needed: %v, notes: %q", d.NoNewPrivs, d.Notes)
+	}
+}
+
+// names are the names in the entries with a word in their comments.
+func names(p *profile.Profile, comment string) []string {
+	var out []string
+	for _, r := range p.Syscalls {
+		for _, n := range r.Names {
+			if strings.Contains(r.Comment.Value, comment) {
+				out = append(out, n.Value)
+			}
+		}
+	}
+	return out
+}
+
+// TestRuntime holds which calls of runtimes are added where.
+func TestRuntime(t *testing.T) {
+	yes, no := new(true), new(false)
+	for _, c := range []struct {
+		what       string
+		recording  observe.Recording
+		opts       observe.ProfileOptions
+		facts      string // one of them that is there, "" for none
+		not        string // one that is not
+		occasional bool
+		needsNNP   bool
+	}{
+		{"no runtime seen", observe.Recording{}, observe.ProfileOptions{}, "setresuid", "", true, false},
+		{"no runtime wanted", observe.Recording{}, observe.ProfileOptions{Runtime: "none"}, "", "execve", false, false},
+		{"runc only", observe.Recording{}, observe.ProfileOptions{Runtime: "runc"}, "getdents64", "setresuid", true, false},
+		{"crun only", observe.Recording{}, observe.ProfileOptions{Runtime: "crun"}, "setresuid", "getdents64", false, false},
+		{"only with no_new_privs", observe.Recording{}, observe.ProfileOptions{Runtime: "crun", NoNewPrivs: yes}, "close", "setresuid", false, true},
+		{"recorded", observe.Recording{Boundary: true, Runtime: "runc"}, observe.ProfileOptions{}, "", "setresuid", true, false},
+		{"recorded, the other wanted", observe.Recording{Boundary: true, Runtime: "runc"}, observe.ProfileOptions{Runtime: "crun"}, "setresuid", "getdents64", false, false},
+		{"recorded with no_new_privs", observe.Recording{Boundary: true, Runtime: "crun", NoNewPrivs: true}, observe.ProfileOptions{}, "", "setresuid", false, true},
+		{"recorded with, wanted without", observe.Recording{Boundary: true, Runtime: "crun", NoNewPrivs: true}, observe.ProfileOptions{NoNewPrivs: no}, "setresuid", "", false, false},
+		{"recorded without, wanted with", observe.Recording{Boundary: true, Runtime: "crun"}, observe.ProfileOptions{NoNewPrivs: yes}, "", "setresuid", false, false},
+		{"which runtime is not known", observe.Recording{Boundary: true}, observe.ProfileOptions{}, "", "setresuid", true, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			d := draft(t, seen(t, c.recording, "x86_64 brk"), c.opts)
+			facts := names(d.Profile, "not recorded")
+			if c.facts == "" && len(facts) > 0 || c.facts != "" && !slices.Contains(facts, c.facts) {
+				t.Errorf("from facts: %v, want %q among them", facts, c.facts)
+			}
+			if c.not != "" && slices.Contains(facts, c.not) {
+				t.Errorf("from facts: %v, want no %s", facts, c.not)
+			}
+			if got := len(names(d.Profile, "now and then")) > 0; got != c.occasional {
+				t.Errorf("occasional calls: %v", got)
+			}
+			if d.NoNewPrivs != c.needsNNP {
+				t.Errorf("needs no_new_privs: %v", d.NoNewPrivs)
+			}
+		})
+	}
+}
+
+func TestActions(t *testing.T) {
+	o := seen(t, observe.Recording{}, "x86_64 read mkdir!", "x86 read")
+	for _, c := range []struct {
+		what           string
+		opts           observe.ProfileOptions
+		rmdir, newer   seccomp.Action
+		mkdir, nothing seccomp.Action
+	}{
+		{"default", observe.ProfileOptions{},
+			seccomp.ReturnErrno(1), seccomp.ReturnErrno(38), seccomp.ReturnErrno(1), seccomp.KillThread},
+		{"errno", observe.ProfileOptions{DenyErrno: 13},
+			seccomp.ReturnErrno(13), seccomp.ReturnErrno(38), seccomp.ReturnErrno(13), seccomp.KillThread},
+		{"one action", observe.ProfileOptions{DefaultAction: new(seccomp.KillProcess)},
+			seccomp.KillProcess, seccomp.KillProcess, seccomp.KillProcess, seccomp.KillThread},
+		{"both", observe.ProfileOptions{DefaultAction: new(seccomp.Log), DenyErrno: 1},
+			seccomp.ReturnErrno(1), seccomp.Log, seccomp.ReturnErrno(1), seccomp.KillThread},
+		{"a number for the tracer", observe.ProfileOptions{DefaultAction: new(seccomp.Trace | 7)},
+			seccomp.Trace | 7, seccomp.Trace | 7, seccomp.Trace | 7, seccomp.KillThread},
+		{"what was denied", observe.ProfileOptions{AllowDenied: true},
+			seccomp.ReturnErrno(1), seccomp.ReturnErrno(38), seccomp.Allow, seccomp.KillThread},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			c.opts.Runtime = "none"
+			p := loaded(t, document(t, draft(t, o, c.opts).Profile), profile.DockerEnv(seccomp.X86_64, seccomp.Version{}))
+			for _, call := range []struct {
+				nr   uint32
+				abi  seccomp.ABI
+				want seccomp.Action
+			}{
+				{0, seccomp.X86_64, seccomp.Allow}, {3, seccomp.X86, seccomp.Allow},
+				{84, seccomp.X86_64, c.rmdir}, {40, seccomp.X86, c.rmdir},
+				{83, seccomp.X86_64, c.mkdir}, {39, seccomp.X86, c.mkdir},
+				{9999, seccomp.X86_64, c.newer}, {0, seccomp.AARCH64, c.nothing},
+			} {
+				if got := p.Eval(seccomp.Data{Arch: call.abi.Arch(), NR: call.nr}); got != call.want {
+					t.Errorf("%v %d: %v, want %v", call.abi, call.nr, got, call.want)
+				}
+			}
+		})
+	}
+}
+
+func TestProfileErrors(t *testing.T) {
+	one := seen(t, observe.Recording{}, "x86_64 read")
+	for _, c := range []struct {
+		what string
+		o    observe.Observation
+		opts observe.ProfileOptions
+		want string
+	}{
+		{"nothing", observe.Observation{}, observe.ProfileOptions{}, "no system call was observed"},
+		{"denied only", seen(t, observe.Recording{}, "x86_64 read!"), observe.ProfileOptions{}, "no system call was observed"},
+		{"allow", one, observe.ProfileOptions{DefaultAction: new(seccomp.Allow)}, "default action ALLOW"},
+		{"notify", one, observe.ProfileOptions{DefaultAction: new(seccomp.Notify)}, "default action NOTIFY"},
+		{"large errno", one, observe.ProfileOptions{DenyErrno: 4095}, "errno "},
+		{"large default", one, observe.ProfileOptions{DefaultAction: new(seccomp.ReturnErrno(4095))}, "default action ERRNO"},
+		{"runtime", one, observe.ProfileOptions{Runtime: "youki"}, `runtime "youki": want runc, crun or none`},
+		{"two machines", seen(t, observe.Recording{}, "x86_64 read", "s390x read"), observe.ProfileOptions{}, "calls of s390x and of x86_64"},
+	} {
+		if _, err := c.o.Profile(c.opts); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.what, err, c.want)
+		}
+	}
+}
+
+// TestTwoMachines: one profile for machines of one byte order.
+func TestTwoMachines(t *testing.T) {
+	d := draft(t, seen(t, observe.Recording{}, "x86 read", "aarch64 read"), observe.ProfileOptions{Runtime: "none"})
+	var got []string
+	for _, a := range d.Profile.Architectures {
+		got = append(got, a.Value)
+	}
+	want := []string{"SCMP_ARCH_AARCH64", "SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestSameBytes: the profile of the same recordings is the same, in whatever
+// order they were merged.
+func TestSameBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for range 50 {
+		a, b := arbitrary(rng, 3), arbitrary(rng, 3)
+		ab, ba := merged(a, b), merged(b, a, b)
+		opts := observe.ProfileOptions{Arguments: rng.IntN(2) == 0, AllowDenied: true}
+		one, err := ab.Profile(opts)
+		if err != nil {
+			continue
+		}
+		other := draft(t, ba, opts)
+		if diff := cmp.Diff(string(document(t, one.Profile)), string(document(t, other.Profile))); diff != "" {
+			t.Fatalf("(-ab +ba):\n%s", diff)
+		}
+		if diff := cmp.Diff(one.Notes, other.Notes); diff != "" {
+			t.Fatalf("(-ab +ba):\n%s", diff)
+		}
+	}
+}
+
+func TestNarrowedText(t *testing.T) {
+	r := observe.Recording{Arguments: true, ID: strings.Repeat("0", 32)}
+	add := func(name string, values observe.Values) {
+		nr, _ := syscalls.Number(seccomp.X86_64, name)
+		r.Add(observe.Key{ABI: seccomp.X86_64, NR: nr}, observe.Seen{Count: 1, Values: values})
+	}
+	add("socket", observe.Values{Tuples: [][]uint64{{1, 1}, {1, 0x80001}, {2, 1}, {10, 2}}})
+	add("clone", observe.Values{Tuples: [][]uint64{{0x1200011}}})
+	add("ioctl", observe.Values{More: true})
+	add("read", observe.Values{})
+	d := draft(t, observe.Observation{Recordings: []observe.Recording{r}},
+		observe.ProfileOptions{Arguments: true, Runtime: "none", DefaultAction: new(seccomp.KillProcess)})
+	const want = `{
+  "defaultAction": "SCMP_ACT_KILL_PROCESS",
+  "architectures": ["SCMP_ARCH_X86_64"],
+  "syscalls": [
+    {
+      "comment": "io: reading and writing, and open descriptors; not narrowed: ioctl (more than 64 values)",
+      "names": ["ioctl", "read"],
+      "action": "SCMP_ACT_ALLOW"
+    },
+    {
+      "comment": "processes: processes and threads: start, end, wait, identity; clone: the values that were seen",
+      "names": ["clone"],
+      "action": "SCMP_ACT_ALLOW",
+      "args": [{"index": 0, "value": 18874385, "op": "SCMP_CMP_EQ"}]
+    },
+    {
+      "comment": "network: sockets; socket: the values that were seen",
+      "names": ["socket"],
+      "action": "SCMP_ACT_ALLOW",
+      "args": [
+        {"index": 0, "value": 4294967295, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"},
+        {"index": 1, "value": 4294443007, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}
+      ]
+    },
+    {
+      "names": ["socket"],
+      "action": "SCMP_ACT_ALLOW",
+      "args": [
+        {"index": 0, "value": 4294967295, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"},
+        {"index": 1, "value": 4294967295, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}
+      ]
+    },
+    {
+      "names": ["socket"],
+      "action": "SCMP_ACT_ALLOW",
+      "args": [
+        {"index": 0, "value": 4294967295, "valueTwo": 10, "op": "SCMP_CMP_MASKED_EQ"},
+        {"index": 1, "value": 4294967295, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}
+      ]
+    }
+  ]
+}
+`
+	if diff := cmp.Diff(want, string(document(t, d.Profile))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
