@@ -33,13 +33,17 @@ func (n *needs) entries(opts ProfileOptions) []profile.Rule {
 	for _, p := range syscalls.Purposes() {
 		out = append(out, allow(p+": "+syscalls.PurposeText(p), byPurpose[p], opts)...)
 	}
-	out = append(out, allow(n.runtimeComment("recorded", func(c *need) []string {
+	condition := ""
+	if n.noNewPrivs {
+		condition = "; containers need no-new-privileges to start with these alone"
+	}
+	out = append(out, allow(n.runtimeComment("recorded"+condition, func(c *need) []string {
 		if c.runtime {
 			return []string{""}
 		}
 		return nil
 	}), recorded, opts)...)
-	out = append(out, allow(n.runtimeComment("not recorded, from facts", func(c *need) []string { return c.facts }), facts, opts)...)
+	out = append(out, allow(n.runtimeComment("not recorded, from facts"+condition, func(c *need) []string { return c.facts }), facts, opts)...)
 	return append(out, allow(n.runtimeComment("only now and then, from facts", func(c *need) []string { return c.occasional }), occasional, opts)...)
 }
 
@@ -61,9 +65,6 @@ func (n *needs) runtimeComment(how string, made func(*need) []string) string {
 		who += " (" + strings.Join(runtimes, ", ") + ")"
 	}
 	comment := fmt.Sprintf("runtime: calls of %s between the filter and the workload, %s", who, how)
-	if n.noNewPrivs {
-		comment += "; containers need no-new-privileges to start with these alone"
-	}
 	if len(shared) > 0 {
 		comment += "; of those above also " + strings.Join(shared, " ")
 	}

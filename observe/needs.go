@@ -14,6 +14,8 @@ import (
 // need is a call that a profile must allow, and for whom.
 type need struct {
 	name string
+	// abis are those on which it was seen, of facts the native ones.
+	abis []seccomp.ABI
 	// workload and runtime say in which phase it was seen.
 	workload, runtime bool
 	// facts are the runtimes that are known to make it, occasional those that
@@ -73,21 +75,25 @@ func (n *needs) see(r Recording, k Key, s Seen, opts ProfileOptions) {
 	if !slices.Contains(n.abis, k.ABI) {
 		n.abis = append(n.abis, k.ABI)
 	}
-	c := n.call(name)
+	c := n.call(name, k.ABI)
 	c.workload = c.workload || k.Phase == Workload
 	c.runtime = c.runtime || k.Phase == Runtime
-	if opts.Arguments {
-		c.seeValues(r, k, s)
-	}
+	c.seeValues(r, k, s)
 }
 
-// call is the need of a name, a new one where there is none.
-func (n *needs) call(name string) *need {
+// call is the need of a name on some ABIs, a new one where there is none.
+func (n *needs) call(name string, abis ...seccomp.ABI) *need {
 	c := n.calls[name]
 	if c == nil {
 		c = &need{name: name}
 		n.calls[name] = c
 	}
+	for _, abi := range abis {
+		if !slices.Contains(c.abis, abi) {
+			c.abis = append(c.abis, abi)
+		}
+	}
+	slices.Sort(c.abis)
 	return c
 }
 
@@ -129,7 +135,7 @@ func (n *needs) addFacts(o Observation, opts ProfileOptions) {
 				without = without || !r.NoNewPrivs
 			}
 		}
-		n.addRuntime(runtime, with, without, opts.NoNewPrivs)
+		n.addRuntime(runtime, with, without, opts)
 	}
 }
 
@@ -160,10 +166,10 @@ func (o Observation) boundaries(opts ProfileOptions) (recorded []Recording, runt
 // addRuntime adds what one runtime calls, of which containers with, and
 // without, no_new_privs were recorded. Without, a runtime makes all the calls
 // that it makes with, and more.
-func (n *needs) addRuntime(runtime string, with, without bool, only *bool) {
+func (n *needs) addRuntime(runtime string, with, without bool, opts ProfileOptions) {
 	demanded := !with // must the profile work without no_new_privs?
-	if only != nil {
-		demanded = !*only
+	if opts.NoNewPrivs != nil {
+		demanded = !*opts.NoNewPrivs
 	}
 	covered := without || with && !demanded
 	n.noNewPrivs = n.noNewPrivs || !demanded && !without
@@ -171,40 +177,41 @@ func (n *needs) addRuntime(runtime string, with, without bool, only *bool) {
 		if !noNewPrivs && !demanded && !without {
 			continue
 		}
-		for _, f := range runtimeFacts(runtime, noNewPrivs) {
-			n.addFact(runtime, f, covered)
+		calls, _ := RuntimeCalls(runtime, noNewPrivs)
+		for _, f := range calls {
+			needed := f.How == Occasional || !covered
+			if needed && !(f.Optional && opts.refusesGently()) {
+				n.addFact(runtime, f)
+			}
 		}
 	}
 }
 
-// addFact adds one call of a runtime whose calls are recorded or not.
-func (n *needs) addFact(runtime string, f runtimeFact, recorded bool) {
-	if recorded && !f.occasional {
-		return
-	}
-	if !n.has(f.name) {
-		return
-	}
-	c := n.call(f.name)
-	if recorded && c.runtime {
-		return
-	}
-	list := &c.facts
-	if f.occasional {
-		list = &c.occasional
-	}
-	if !slices.Contains(*list, runtime) {
-		*list = append(*list, runtime)
-	}
-	c.widen("values of the runtime's not known")
+// refusesGently reports whether a runtime that is refused a call is told so in
+// a way that lets it do without, where it can: by EPERM or ENOSYS.
+func (o ProfileOptions) refusesGently() bool {
+	gentle := []seccomp.Action{seccomp.ReturnErrno(seccomp.EPERM), seccomp.ReturnErrno(seccomp.ENOSYS), seccomp.Log}
+	return slices.Contains(gentle, o.refusal()) && slices.Contains(gentle, o.fallback())
 }
 
-// has reports whether a native ABI has a call.
-func (n *needs) has(name string) bool {
-	return slices.ContainsFunc(n.abis, func(abi seccomp.ABI) bool {
-		_, ok := syscalls.Number(abi, name)
-		return ok && native(abi) == abi
-	})
+// addFact adds one call of a runtime, with what values it may make it.
+func (n *needs) addFact(runtime string, f RuntimeCall) {
+	for _, abi := range n.abis {
+		if native(abi) != abi {
+			continue
+		}
+		for _, name := range f.On(abi) {
+			c := n.call(name, abi)
+			list := &c.facts
+			if f.How == Occasional {
+				list = &c.occasional
+			}
+			if !slices.Contains(*list, runtime) {
+				*list = append(*list, runtime)
+			}
+			c.widen("values of the runtime's not known")
+		}
+	}
 }
 
 // sorted are the calls in the order of their names.

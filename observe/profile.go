@@ -19,7 +19,7 @@ type ProfileOptions struct {
 	// "runc", "crun", or "none" for a workload that is started without one.
 	// "" is what was recorded, where a recording has a Boundary, and both
 	// where none has. What the runtime calls behind its filter is added from
-	// facts where it was not recorded.
+	// facts ([RuntimeCalls]) where it was not recorded.
 	Runtime string
 	// NoNewPrivs says whether the profile must work for containers without
 	// no_new_privs (false), or only for those with it (true). nil is as
@@ -37,6 +37,11 @@ type ProfileOptions struct {
 	// DenyErrno is the errno of calls that are known and were not seen, 1 to
 	// 4094. 0 is EPERM, or DefaultAction where that is given.
 	DenyErrno seccomp.Errno
+
+	// Base is a profile to which only what is missing is added; nil makes
+	// one from nothing. BaseEnv is where it stands.
+	Base    *profile.Profile
+	BaseEnv profile.Env
 }
 
 // maxErrno is the largest errno that libseccomp takes for a filter.
@@ -86,6 +91,8 @@ func (o ProfileOptions) refusal() seccomp.Action {
 type Draft struct {
 	// Profile is the whole document, which engines load as it is.
 	Profile *profile.Profile
+	// Changes are the differences to the base, sorted; nil without one.
+	Changes []Change
 	// NoNewPrivs says that containers start under the profile only with
 	// no_new_privs ("--security-opt no-new-privileges").
 	NoNewPrivs bool
@@ -121,6 +128,9 @@ var ErrEmpty = errors.New("no system call was observed")
 // recorded, or that had more than [MaxValues], is allowed with any, which the
 // comment of its entry says.
 //
+// With a Base, see [ProfileOptions], the profile is the base as a whole with
+// the least change under which all that was observed is allowed: see [Change].
+//
 // The error matches [ErrEmpty], or says which option cannot be, or that the
 // recordings are of machines for which one profile cannot be.
 func (o Observation) Profile(opts ProfileOptions) (Draft, error) {
@@ -135,6 +145,9 @@ func (o Observation) Profile(opts ProfileOptions) (Draft, error) {
 		return Draft{}, err
 	}
 	n.addFacts(o, opts)
+	if opts.Base != nil {
+		return n.onBase(opts)
+	}
 	p := &profile.Profile{DefaultAction: actionText(opts.fallback()), DefaultErrnoRet: errnoRet(opts.fallback())}
 	for _, abi := range n.abis {
 		p.Architectures = append(p.Architectures, profile.Text{Value: abi.OCI()})
