@@ -35,7 +35,7 @@ var runcFacts = []runtimeRow{
 	{"close", Always, Always, needed, "closes the descriptors that are not the container's"},
 	{"close_range", Sometimes, never, optional, "1.2 and later: marks descriptors to be closed by execve"},
 	{"execve", Always, Always, needed, "starts the workload"},
-	{"faccessat2", Always, never, optional, "looks for the program to start"},
+	{"faccessat2", Always, never, needed, "looks for the program to start"},
 	{"fchown", Sometimes, never, needed, "gives stdin, stdout and stderr to the container's user"},
 	{"fcntl", Always, Sometimes, needed, "marks descriptors to be closed by execve; Go 1.21 and later: looks at those it opens"},
 	{"fsconfig", Sometimes, never, optional, "exec with 1.2 and later: wants a procfs of its own"},
