@@ -155,19 +155,22 @@ func (m *machine) sysExit(o Options) asm.Instructions {
 	p.register(asm.R2, p.rolledBack, asm.DWord)
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R6, 8, asm.DWord),
+		asm.JEq.Imm(asm.R9, stateUnknown, "unknown"),
 		asm.JEq.Reg(asm.R1, asm.R2, "denied"), // TRAP and KILL
 		asm.JSLT.Imm(asm.R1, 0, "denied"),
 	)
-	// Somebody else answered the call, or it was under way when the thread
-	// was attached to: it was made.
-	p.compatKind(asm.R9, "made")
+	p.label("made") // and somebody else gave the answer
+	p.compatKind(asm.R9, "kind")
 	p.jump("count")
 
+	// The thread was attached to, perhaps in the midst of this call. An error
+	// may be the filter's.
+	p.label("unknown")
+	p.emit(asm.JSLT.Imm(asm.R1, 0, "out"))
+	p.jump("made")
+
 	p.label("denied")
-	p.emit(
-		asm.JEq.Imm(asm.R9, stateUnknown, "out"),
-		asm.StoreImm(asm.R8, entryState, stateStopped, asm.Half),
-	)
+	p.emit(asm.StoreImm(asm.R8, entryState, stateStopped, asm.Half))
 	p.compatKind(asm.R9, "how")
 	p.emit(asm.Or.Imm(asm.R9, kindDenied))
 
@@ -184,26 +187,12 @@ func (m *machine) sysExit(o Options) asm.Instructions {
 // has ended, the call for which it did: such a thread never gets to sys_exit.
 // It jumps to "out" in the end.
 func (p *program) threadKilled() {
-	const sigsys = 31
-	const modeFilter, modeDead = 2, 3
+	const modeDead = 3 // SECCOMP_MODE_DEAD
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R8, entryState, asm.Half),
 		asm.JNE.Imm(asm.R1, stateOut, "out"),
-	)
-	if !p.ptRegs || !p.taskBTF {
-		p.jump("out")
-		return
-	}
-	p.emit(
-		asm.LoadMem(asm.R2, asm.R7, p.at.exitCode, asm.Word),
 		asm.LoadMem(asm.R1, asm.R7, p.at.seccompMode, asm.Word),
-	)
-	if p.dead {
-		p.emit(asm.JNE.Imm(asm.R1, modeDead, "out"))
-	} else {
-		p.emit(asm.JNE.Imm(asm.R2, sigsys, "out"), asm.JNE.Imm(asm.R1, modeFilter, "out"))
-	}
-	p.emit(
+		asm.JNE.Imm(asm.R1, modeDead, "out"),
 		asm.FnGetCurrentTaskBtf.Call(),
 		asm.Mov.Reg(asm.R1, asm.R0),
 		asm.FnTaskPtRegs.Call(),

@@ -211,12 +211,14 @@ func (m *machine) end(o Options) asm.Instructions {
 	p.label("old")
 	p.lookup(mapTasks, fpTID)
 	p.emit(asm.JEq.Imm(asm.R0, 0, "untracked"), asm.Mov.Reg(asm.R8, asm.R0))
-	p.threadKilled()
+	if p.dead {
+		p.threadKilled()
+	}
 	p.label("out")
 	p.remove(mapTasks, fpTID)
 	p.label("untracked")
 	p.exit()
-	if p.ptRegs && p.taskBTF {
+	if p.dead {
 		p.countRare()
 	}
 	return p.ins

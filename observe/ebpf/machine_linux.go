@@ -14,18 +14,17 @@ type machine struct {
 	arch
 	btf     bool // the programs get typed pointers (tp_btf)
 	taskBTF bool // bpf_get_current_task_btf; 5.11
-	ptRegs  bool // bpf_task_pt_regs; 5.15
-	dead    bool // seccomp has the mode SECCOMP_MODE_DEAD; 5.17
+	dead    bool // seccomp says which threads it ends (SECCOMP_MODE_DEAD); 5.17
 	at      offsets
 }
 
 // offsets are places in the kernel's structures, in bytes; those of nested
 // structures are from the beginning of the outer one.
 type offsets struct {
-	pid, tgid, compat, atomicFlags, seccompMode, exitCode, nsproxy int16 // of task_struct
-	mntNS                                                          int16 // of nsproxy
-	inum                                                           int16 // of mnt_namespace
-	filename                                                       int16 // of linux_binprm
+	pid, tgid, compat, atomicFlags, seccompMode, nsproxy int16 // of task_struct
+	mntNS                                                int16 // of nsproxy
+	inum                                                 int16 // of mnt_namespace
+	filename                                             int16 // of linux_binprm
 	// Of the records of the tracepoints without BTF.
 	forkParent, forkChild, execFile, execOld int16
 }
@@ -42,7 +41,6 @@ func (m *machine) fromBTF(spec *btf.Spec) error {
 		{&o.compat, []string{"task_struct", "thread_info", m.compatField}},
 		{&o.atomicFlags, []string{"task_struct", "atomic_flags"}},
 		{&o.seccompMode, []string{"task_struct", "seccomp", "mode"}},
-		{&o.exitCode, []string{"task_struct", "exit_code"}},
 		{&o.nsproxy, []string{"task_struct", "nsproxy"}},
 		{&o.mntNS, []string{"nsproxy", "mnt_ns"}},
 		{&o.inum, []string{"mnt_namespace", "ns", "inum"}},

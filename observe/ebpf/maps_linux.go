@@ -134,7 +134,7 @@ func mapSpecsOf(s sizes, arguments bool) map[string]*ebpf.MapSpec {
 		mapNames:   hash(nameSize, 4, s.rows),
 		mapFree:    {Type: ebpf.Queue, ValueSize: 4, MaxEntries: s.rows},
 		mapGlobals: array(globalsSize, 1, unix.BPF_F_MMAPABLE),
-		mapWanted:  hash(4, 4, 64),
+		mapWanted:  hash(4, 4, 1024),
 		mapCgroups: {Type: ebpf.CGroupArray, KeySize: 4, ValueSize: 4, MaxEntries: 1},
 		mapSpecs:   array(8, specs, 0),
 		mapTuples:  hash(tupleKeySize, 4, s.tuples),

@@ -124,7 +124,7 @@ func probe(o Options, v seccomp.Version) (machine, error) {
 	}
 	m := machine{
 		arch:    archs[runtime.GOARCH],
-		taskBTF: since(5, 11), ptRegs: since(5, 15), dead: since(5, 17),
+		taskBTF: since(5, 11), dead: since(5, 17),
 	}
 	if !o.NoBTF {
 		spec, err := btf.LoadKernelSpec()
@@ -136,7 +136,7 @@ func probe(o Options, v seccomp.Version) (machine, error) {
 			return m, fmt.Errorf("the kernel's BTF: %w", err)
 		}
 	}
-	m.taskBTF, m.ptRegs = false, false
+	m.taskBTF, m.dead = false, false
 	return m, m.fromFormats()
 }
 

@@ -34,9 +34,8 @@ func variants(t testing.TB) []variant {
 	}
 	all := []variant{
 		{"this kernel", probe},
-		{"5.15", old(func(m *machine) { m.dead = false })},
-		{"5.11", old(func(m *machine) { m.dead, m.ptRegs = false, false })},
-		{"5.8", old(func(m *machine) { m.dead, m.ptRegs, m.taskBTF = false, false, false })},
+		{"5.11", old(func(m *machine) { m.dead = false })},
+		{"5.8", old(func(m *machine) { m.dead, m.taskBTF = false, false })},
 	}
 	if _, err := readFormat("sched_process_exec"); err == nil {
 		all = append(all, variant{"no BTF", func(o Options, v seccomp.Version) (machine, error) {
@@ -187,4 +186,3 @@ func TestOpens(t *testing.T) {
 		}
 	}
 }
-

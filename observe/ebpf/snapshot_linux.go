@@ -102,8 +102,8 @@ func (r *Recorder) limits() []string {
 		}
 		add("No BTF: whether a container ran with no_new_privs is not known.")
 	}
-	if !r.ptRegs {
-		add("A call for which a filter ended one thread of several (KILL_THREAD) is not seen.")
+	if !r.dead {
+		add("A call for which a filter ended one thread of several (KILL_THREAD), or strict mode did, is not seen.")
 	}
 	if n := r.global(globalLost); n > 0 {
 		add("%d calls were not stored: too many different calls were denied or had numbers that do not exist.", n)
