@@ -1,6 +1,7 @@
 // Package syscalls knows the system calls of Linux by name: their numbers on
 // every ABI, the multiplexers (socketcall, ipc) that make some of them too,
-// the names and types of their arguments, and the kernel that introduced them.
+// the names and types of their arguments, the kernel that introduced them, what
+// they are for, and which of them are worth a second look.
 //
 // Names are the kernel's __NR_ names, as libseccomp and Docker's profiles use
 // them: newfstatat and not fstatat, pread64 and not pread. Numbers are those
