@@ -46,6 +46,10 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "kernel", inside: "seccomp bpf internal/sys", outside: "golang.org/x/sys", system: "os syscall time unsafe"},
 	{pkg: "tracee", inside: "seccomp bpf kernel internal/sys", outside: "golang.org/x/sys", system: "os os/exec os/signal syscall time unsafe"},
 	{pkg: "observe", inside: "seccomp syscalls policy profile kernel"},
+	{pkg: "observe/internal/tally", inside: "seccomp syscalls observe internal/sys", outside: "golang.org/x/sys", system: "os"},
+	// The recorders that start a command do it as run does, under a filter.
+	{pkg: "observe/notify", inside: "seccomp bpf kernel tracee observe observe/internal/tally internal/sys", outside: "golang.org/x/sys", system: "os os/signal syscall time"},
+	{pkg: "observe/ptrace", inside: "seccomp kernel tracee observe observe/internal/tally internal/sys", outside: "golang.org/x/sys", system: "os syscall time"},
 	{pkg: "observe/...", inside: "seccomp syscalls policy profile kernel observe internal/sys", outside: "golang.org/x/sys github.com/cilium/ebpf", system: "os syscall time unsafe"},
 	{pkg: "container", outside: "golang.org/x/sys", system: "os os/exec syscall time"},
 

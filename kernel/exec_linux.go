@@ -1,8 +1,12 @@
 package kernel
 
 import (
+	"errors"
+	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +17,13 @@ import (
 
 func execute(p bpf.Program, o InstallOptions, path string, args, env []string) error {
 	if o.Flags&NewListener != 0 {
-		return &Error{Op: opInstall, Reason: "NEW_LISTENER is not possible together with exec"}
+		return &Error{Op: opInstall, Reason: "NEW_LISTENER makes a listener: use ExecListener"}
 	}
+	return executeWith(p, o, path, args, env, nil)
+}
+
+// executeWith stores the descriptor of a listener, if there shall be one.
+func executeWith(p bpf.Program, o InstallOptions, path string, args, env []string, listener *int32) error {
 	if len(p) > maxFprog {
 		return explainInstall(p, o.Flags, -int(syscall.EINVAL))
 	}
@@ -37,11 +46,53 @@ func execute(p bpf.Program, o InstallOptions, path string, args, env []string) e
 		return err
 	}
 	sys.DefaultSignals()
-	installed, executed := sys.Exec(uint32(o.Flags&^(TSync|TSyncESRCH)), filters, file, argv, envp)
+	installed, executed := sys.Exec(uint32(o.Flags&^(TSync|TSyncESRCH)), filters, file, argv, envp, listener)
 	if installed != 0 {
 		return explainInstall(p, o.Flags, -int(installed))
 	}
 	return &os.PathError{Op: "exec", Path: path, Err: executed}
+}
+
+// noListenerYet stands for a descriptor that is still to come.
+const noListenerYet = -1
+
+// executeListener has the filter installed by one thread and the listener
+// delivered by another, since any call of the first may wait for an answer.
+// The first does not tell the Go runtime that it waits, so that the second
+// would wait for it forever at a garbage collection, or with one processor.
+func executeListener(p bpf.Program, o InstallOptions, path string, args, env []string, deliver func(fd int) error) error {
+	o.Flags |= NewListener
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.NumCPU())))
+
+	listener := int32(noListenerYet)
+	ready, delivered := make(chan struct{}), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		close(ready)
+		delivered <- deliverListener(&listener, deliver)
+	}()
+	<-ready
+	err := executeWith(p, o, path, args, env, &listener)
+	atomic.CompareAndSwapInt32(&listener, noListenerYet, sys.ListenerTaken)
+	return errors.Join(err, <-delivered)
+}
+
+// deliverListener waits for the listener and hands it on. Nothing can tell
+// that it is there but the memory that both threads share.
+func deliverListener(listener *int32, deliver func(fd int) error) error {
+	defer atomic.StoreInt32(listener, sys.ListenerTaken)
+	for {
+		switch fd := atomic.LoadInt32(listener); fd {
+		case noListenerYet:
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 20_000}, nil)
+		case sys.ListenerTaken: // there was none
+			return nil
+		default:
+			return deliver(int(fd))
+		}
+	}
 }
 
 func privileged() bool {

@@ -21,6 +21,10 @@ func execute(bpf.Program, InstallOptions, string, []string, []string) error {
 	return notLinux(opInstall)
 }
 
+func executeListener(bpf.Program, InstallOptions, string, []string, []string, func(int) error) error {
+	return notLinux(opInstall)
+}
+
 func privileged() bool { return false }
 
 func explainInstall(bpf.Program, Flag, int) error { return notLinux(opInstall) }

@@ -17,9 +17,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/observe/notify"
 )
 
 func main() {
+	if status, ok := notify.Helper(os.Args); ok { // a recorder has started this program
+		os.Exit(status)
+	}
 	os.Exit(run(os.Args[1:], newTerminal()))
 }
 
@@ -77,6 +82,8 @@ func negative(err error) bool {
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(t),
+		newRecord(t),
+		newProfile(t),
 		newExplain(t),
 		newDiff(t),
 		newEval(t),

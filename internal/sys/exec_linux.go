@@ -3,6 +3,7 @@ package sys
 import (
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -12,28 +13,43 @@ import (
 // Exec is seccomp(SECCOMP_SET_MODE_FILTER) and then execve(2) on the calling
 // thread, with not one system call between or after; without instructions it
 // is execve alone. It returns only where one of the two failed: the errno of
-// the first, or that of the second.
+// the first, or that of the second. Where listener is not nil the descriptor
+// that the first call returns is stored there, and the second waits until
+// another thread has stored ListenerTaken.
 //
 // The strings must end with a zero byte, and argv and envp with a nil.
-func Exec(flags uint32, prog []SockFilter, path *byte, argv, envp []*byte) (installed, executed unix.Errno) {
+//
+// Nothing else goes on in the program meanwhile that needs this thread: not a
+// garbage collection, since the runtime does not know that the thread waits.
+func Exec(flags uint32, prog []SockFilter, path *byte, argv, envp []*byte, listener *int32) (installed, executed unix.Errno) {
 	filter := &sockFprog{len: uint16(len(prog)), filter: unsafe.SliceData(prog)}
 	if len(prog) == 0 {
 		filter = nil
 	}
 	a, b := installAndExec(uintptr(flags), unsafe.Pointer(filter), unsafe.Pointer(path),
-		unsafe.Pointer(unsafe.SliceData(argv)), unsafe.Pointer(unsafe.SliceData(envp)))
+		unsafe.Pointer(unsafe.SliceData(argv)), unsafe.Pointer(unsafe.SliceData(envp)), listener)
 	runtime.KeepAlive(prog)
 	return a, b
 }
+
+// ListenerTaken is stored where the descriptor of a listener was, which is
+// never negative.
+const ListenerTaken = -2
 
 // installAndExec must not be preempted, and must not grow its stack: the
 // runtime would make calls that the filter may stop.
 //
 //go:nosplit
-func installAndExec(flags uintptr, fprog, path, argv, envp unsafe.Pointer) (installed, executed unix.Errno) {
+func installAndExec(flags uintptr, fprog, path, argv, envp unsafe.Pointer, listener *int32) (installed, executed unix.Errno) {
 	if fprog != nil {
-		if _, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(fprog)); errno != 0 {
+		fd, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(fprog))
+		if errno != 0 {
 			return errno, 0
+		}
+		if listener != nil {
+			atomic.StoreInt32(listener, int32(fd))
+			for atomic.LoadInt32(listener) != ListenerTaken {
+			}
 		}
 	}
 	_, _, errno := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(path), uintptr(argv), uintptr(envp))

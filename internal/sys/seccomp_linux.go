@@ -120,6 +120,36 @@ func NotifSend(fd int, size uint16, resp NotifResp) unix.Errno {
 	return ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(unsafe.SliceData(buf)))
 }
 
+// NotifBuffer is the memory with which one thread receives and answers
+// notifications in turn, so that nothing is allocated for each.
+type NotifBuffer struct {
+	notif, resp []uint64
+}
+
+// NewNotifBuffer makes a buffer for the kernel's own sizes of the structures.
+func NewNotifBuffer(sizes NotifSizes) *NotifBuffer {
+	return &NotifBuffer{
+		notif: make([]uint64, max((int(sizes.Notif)+7)/8, int(unsafe.Sizeof(Notif{})/8))),
+		resp:  make([]uint64, max((int(sizes.Resp)+7)/8, int(unsafe.Sizeof(NotifResp{})/8))),
+	}
+}
+
+// Recv is ioctl(SECCOMP_IOCTL_NOTIF_RECV), which waits. The notification is
+// the buffer's until the next call.
+func (b *NotifBuffer) Recv(fd int) (*Notif, unix.Errno) {
+	clear(b.notif) // the kernel demands zeros
+	at := unsafe.Pointer(unsafe.SliceData(b.notif))
+	errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, at)
+	return (*Notif)(at), errno
+}
+
+// Send is ioctl(SECCOMP_IOCTL_NOTIF_SEND).
+func (b *NotifBuffer) Send(fd int, resp NotifResp) unix.Errno {
+	at := unsafe.Pointer(unsafe.SliceData(b.resp))
+	*(*NotifResp)(at) = resp
+	return ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, at)
+}
+
 // NotifIDValid is ioctl(SECCOMP_IOCTL_NOTIF_ID_VALID).
 func NotifIDValid(fd int, id uint64) unix.Errno {
 	errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id))
