@@ -29,6 +29,12 @@ type Container struct {
 	Seccomp json.RawMessage
 }
 
+// Capabilities are those that Docker gives to a container.
+var Capabilities = []string{
+	"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+	"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+}
+
 // Bundle is a container that runc or crun can run.
 type Bundle struct {
 	image        *Image
@@ -85,17 +91,20 @@ func (c Container) config(root string) object {
 	if c.Seccomp != nil {
 		linux["seccomp"] = c.Seccomp
 	}
+	mounts := []object{
+		{"destination": "/proc", "type": "proc", "source": "proc"},
+		{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "mode=755"}},
+	}
+	for _, dir := range []string{"/dev/shm", "/root", "/run", "/tmp"} { // each container starts anew
+		mounts = append(mounts, object{"destination": dir, "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "nodev", "mode=1777"}})
+	}
 	return object{
 		"ociVersion": "1.0.2",
 		"process":    c.process(),
 		"root":       object{"path": root},
 		"hostname":   "test",
-		"mounts": []object{
-			{"destination": "/proc", "type": "proc", "source": "proc"},
-			{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": []string{"nosuid", "mode=755"}},
-			{"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": []string{"nosuid", "nodev", "mode=1777"}},
-		},
-		"linux": linux,
+		"mounts":     mounts,
+		"linux":      linux,
 	}
 }
 
