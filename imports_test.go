@@ -45,7 +45,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "internal/sys", outside: "golang.org/x/sys", system: "unsafe syscall os"},
 	{pkg: "kernel", inside: "seccomp bpf internal/sys", outside: "golang.org/x/sys", system: "os syscall time unsafe"},
 	{pkg: "tracee", inside: "seccomp bpf kernel internal/sys", outside: "golang.org/x/sys", system: "os os/exec os/signal syscall time unsafe"},
-	{pkg: "observe", inside: "seccomp syscalls policy profile kernel"},
+	{pkg: "observe", inside: "seccomp syscalls policy profile kernel", system: "time"},
 	{pkg: "observe/internal/tally", inside: "seccomp syscalls observe internal/sys", outside: "golang.org/x/sys", system: "os"},
 	// The recorders that start a command do it as run does, under a filter.
 	{pkg: "observe/notify", inside: "seccomp bpf kernel tracee observe observe/internal/tally internal/sys", outside: "golang.org/x/sys", system: "os os/signal syscall time"},
