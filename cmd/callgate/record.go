@@ -1,0 +1,228 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/observe"
+)
+
+func newRecord(t *terminal) *cobra.Command {
+	r := &recordVerb{terminal: t}
+	cmd := &cobra.Command{
+		Use:     "record -o FILE [--] COMMAND [ARG...]",
+		GroupID: groupRun,
+		Short:   "Record what a workload calls, and write its least profile",
+		Long: `Record which system calls a workload makes, and write the least profile that
+lets it work. The workload is one of
+
+  COMMAND [ARG...]           a command and all its children
+  docker run ... IMAGE ...   the container that the line starts, not the client;
+                             podman, nerdctl, runc and crun as well
+  --container NAME|ID        a container that runs, with what is executed in it
+  --pid N                    a process and its children
+  --cgroup PATH              all processes of a cgroup
+
+The recording ends with the workload and all its children, at Ctrl-C, or after
+--duration, and is written in each case. The file is a profile for Docker,
+Podman, containerd and OCI runtimes; one whose name ends in .obs gets the
+observation itself, from which "callgate profile" makes profiles. -o may be
+given for both. With --merge the observation in the file grows.
+
+As root the kernel counts the calls in eBPF maps: nothing is streamed, so that
+nothing is lost, and the workload hardly gets slower. Without privileges a
+command runs under a filter that notifies callgate of each call, or is traced;
+set-user-ID programs then gain no privileges.
+
+A container that is started gets a profile which allows everything, or the one
+that its command line names, with one more rule that marks it: from the moment
+at which this filter is installed the calls count. So the profile has what the
+runtime calls before the workload's first instruction, under a comment of its
+own, and not what it calls before that. For other workloads these calls are
+added from what is known of the runtimes, see --runtime.
+
+The state of the recording is kept in FILE.recording once a second. Where
+callgate was killed, the next recording of the same workload to the same file
+begins with it; "callgate profile FILE.recording" makes a profile of it.
+
+The exit status is that of the command, and 125 where callgate failed.`,
+		Example: `  callgate record -o web.json ./server --port 8080
+  callgate record -o web.json docker run --rm -p 8080:80 nginx
+  callgate record -o web.obs --container web --duration 10m
+  callgate record --merge web.obs -o web.json --args ./test-suite
+  callgate record -o web.json --verify ./test-suite`,
+		RunE: func(_ *cobra.Command, args []string) error { return toolFailed(r.run(args)) },
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return toolFailed(usage(err, "see: "+cmd.CommandPath()+" --help"))
+	})
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // what follows the command is the command's
+	flags.StringArrayVarP(&r.outputs, "output", "o", nil, "the `FILE` for the profile, or with the suffix .obs for the observation; may be repeated")
+	flags.StringVar(&r.merge, "merge", "", "add to the observation in `FILE.obs`")
+	flags.StringVar(&r.container, "container", "", "record the running container `NAME|ID`")
+	flags.IntVar(&r.pid, "pid", 0, "record the process `N` and its children")
+	flags.StringVar(&r.cgroup, "cgroup", "", "record the processes of the cgroup `PATH`")
+	flags.DurationVar(&r.duration, "duration", 0, "end the recording after this `TIME`, as in 90s or 10m; the workload goes on")
+	choose(cmd, &r.recorder, "recorder", "what records", "auto", "ebpf", "notify", "ptrace")
+	flags.BoolVar(&r.quiet, "quiet", false, "no live line and no summary")
+	r.profile.register(cmd)
+	return cmd
+}
+
+// recordVerb is one use of the verb record.
+type recordVerb struct {
+	terminal  *terminal
+	profile   profileFlags
+	outputs   []string
+	merge     string
+	container string
+	pid       int
+	cgroup    string
+	duration  time.Duration
+	recorder  string
+	quiet     bool
+}
+
+// run records, and returns how the command ended where there is one.
+func (r *recordVerb) run(args []string) error {
+	if err := errors.Join(r.check(args), r.profile.check(r.terminal)); err != nil {
+		return err
+	}
+	known, err := r.known()
+	if err != nil {
+		return err
+	}
+	t, err := r.target(args)
+	if err != nil {
+		return err
+	}
+	if t.widens && r.profile.denied == "auto" {
+		r.profile.options.AllowDenied = true
+	}
+	j, err := openJournal(r.journalName(), t.words, r.terminal)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	known.Merge(j.before)
+	w, err := t.start()
+	if err != nil {
+		j.discard()
+		return err
+	}
+	recorded, failed := r.follow(t.words, w, j)
+	failed = errors.Join(failed, w.close())
+	if len(recorded.Calls) == 0 {
+		j.discard()
+		return cmp.Or[error](failed, w.wait(), errNothing)
+	}
+	known.Merge(observe.Observation{Recordings: []observe.Recording{recorded}})
+	failed = errors.Join(failed, r.finish(known, j))
+	status := w.wait()
+	if failed != nil {
+		return failed
+	}
+	return status
+}
+
+// errNothing is a recording without a call.
+var errNothing = &failure{
+	status: statusTool,
+	err:    errors.New("no system call was recorded, and nothing was written"),
+	hint:   "a workload that sleeps makes none: record for longer",
+}
+
+// finish writes the files and tells what is in them.
+func (r *recordVerb) finish(known observe.Observation, j *journal) error {
+	if err := r.write(known); err != nil {
+		return errors.Join(err, j.keep())
+	}
+	j.remove()
+	if r.quiet {
+		return nil
+	}
+	return summarise(r.terminal.talk, known, &r.profile)
+}
+
+// check checks the flags against each other.
+func (r *recordVerb) check(args []string) error {
+	var named []string
+	for flag, given := range map[string]bool{
+		"a command": len(args) > 0, "--container": r.container != "", "--pid": r.pid != 0, "--cgroup": r.cgroup != "",
+	} {
+		if given {
+			named = append(named, flag)
+		}
+	}
+	const want = "want one of: a command, --container, --pid, --cgroup"
+	switch {
+	case len(named) == 0:
+		return usagef(want, "nothing to record is named")
+	case len(named) > 1:
+		return usagef(want, "more than one thing to record: %s", strings.Join(named, ", "))
+	case r.pid < 0:
+		return usagef("", "--pid %d is no process", r.pid)
+	case r.duration < 0:
+		return usagef("", "--duration %v is negative", r.duration)
+	case len(r.outputs) == 0 && r.merge == "":
+		return usagef("name a file with -o, as in: callgate record -o web.json ...", "record: -o is missing")
+	case r.merge != "" && !isObservation(r.merge):
+		return usagef("observations are files with the suffix .obs", "--merge %s: an observation is merged, not a profile", r.merge)
+	}
+	return nil
+}
+
+// isObservation reports whether a file is one for observations, by its name.
+func isObservation(name string) bool { return strings.HasSuffix(name, ".obs") }
+
+// journalName is the file in which the state is kept, "" for none.
+func (r *recordVerb) journalName() string {
+	for _, name := range append([]string{r.merge}, r.outputs...) {
+		if name != "" && name != "-" && regular(name) {
+			return name + ".recording"
+		}
+	}
+	return ""
+}
+
+// known is the observation to which this one is added.
+func (r *recordVerb) known() (observe.Observation, error) {
+	if r.merge == "" {
+		return observe.Observation{}, nil
+	}
+	o, err := readObservation(r.merge)
+	if isNotExist(err) {
+		return observe.Observation{}, nil
+	}
+	return o, err
+}
+
+// write writes the files.
+func (r *recordVerb) write(o observe.Observation) error {
+	outputs := r.outputs
+	if r.merge != "" {
+		outputs = append([]string{r.merge}, outputs...)
+	}
+	var errs []error
+	for _, name := range outputs {
+		data, err := r.profile.render(r.terminal, o, isObservation(name))
+		if err == nil {
+			err = r.terminal.write(name, data, false)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// recordsArguments reports whether the values of arguments are of use.
+func (r *recordVerb) recordsArguments() bool {
+	return r.profile.arguments || r.merge != "" || slices.ContainsFunc(r.outputs, isObservation)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/callgate/callgate/observe"
+	"github.com/callgate/callgate/profile"
+)
+
+// summarise tells what an observation comes to, as tables.
+func summarise(out io.Writer, o observe.Observation, p *profileFlags) error {
+	reference, err := profile.Default(defaultProfile)
+	if err != nil {
+		return err
+	}
+	s, err := o.Summary(observe.SummaryOptions{StartUp: p.startUp, Reference: reference, Env: p.reference})
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in %d calls through %v", count(s.Distinct, "system call"), s.Made, s.ABIs)
+	if s.Reference > 0 {
+		fmt.Fprintf(&b, "; %s allows %d", defaultProfile, s.Reference)
+	}
+	b.WriteString("\n")
+	if s.Lost > 0 {
+		fmt.Fprintf(&b, "LOST: %d calls could not be stored, so that the profile may lack some\n", s.Lost)
+	}
+	for _, limit := range s.Limits {
+		fmt.Fprintf(&b, "note: %s\n", limit)
+	}
+	table(&b, "RISKY\tCALLS\tWHY", rows(s.Calls, func(c observe.CallSummary) string {
+		if c.Risk == "" || c.Made == 0 || !c.Workload {
+			return ""
+		}
+		return fmt.Sprintf("%s\t%d\t%s", nameOf(c), c.Made, c.Risk)
+	}))
+	table(&b, "DENIED\tTIMES\tBY", rows(s.Calls, func(c observe.CallSummary) string {
+		if c.Denied == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%s\t%d\t%s", nameOf(c), c.Denied, programs(c.Executables))
+	}))
+	if names := rows(s.Calls, onlyAtStart); len(names) > 0 {
+		fmt.Fprintf(&b, "\nin the first %v only: %s\n", p.startUp, strings.Join(names, ", "))
+	}
+	if names := rows(s.Calls, onlyRuntime); len(names) > 0 {
+		fmt.Fprintf(&b, "\nby the container runtime only: %s\n", strings.Join(names, ", "))
+	}
+	table(&b, "PROGRAM\tSYSTEM CALLS\tCALLS", executables(s.Executables))
+	_, err = io.WriteString(out, b.String())
+	return err
+}
+
+// rows are the non-empty lines that f has for the calls.
+func rows(calls []observe.CallSummary, f func(observe.CallSummary) string) []string {
+	var lines []string
+	for _, c := range calls {
+		if line := f(c); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+func onlyAtStart(c observe.CallSummary) string {
+	if !c.StartUp || !c.Workload {
+		return ""
+	}
+	return nameOf(c)
+}
+
+func onlyRuntime(c observe.CallSummary) string {
+	if c.Workload || c.Made == 0 {
+		return ""
+	}
+	return nameOf(c)
+}
+
+// executables are lines about programs, the one with the most calls first.
+func executables(all []observe.ExecutableSummary) []string {
+	slices.SortStableFunc(all, func(a, b observe.ExecutableSummary) int { return cmp.Compare(b.Distinct, a.Distinct) })
+	const most = 20
+	var lines []string
+	for i, e := range all {
+		if i == most {
+			lines = append(lines, fmt.Sprintf("and %d more", len(all)-most))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%d", cmp.Or(e.Path, "(not known)"), e.Distinct, e.Made))
+	}
+	return lines
+}
+
+// table appends lines of columns below their heads, if there are any.
+func table(b *strings.Builder, heads string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, heads)
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+	w.Flush()
+}
+
+// nameOf is the name of a call, or its number where it has none.
+func nameOf(c observe.CallSummary) string { return callName(observe.Key{ABI: c.ABI, NR: c.NR}) }
+
+// programs names some executables.
+func programs(paths []string) string {
+	var names []string
+	for _, p := range paths {
+		names = append(names, path.Base(cmp.Or(p, "?")))
+	}
+	if len(names) > 3 {
+		names = append(names[:3], fmt.Sprintf("%d more", len(paths)-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
