@@ -81,3 +81,14 @@ func ExamplePurpose() {
 	fmt.Printf("%s: %s\n", group, syscalls.PurposeText(group))
 	// Output: processes: processes and threads: start, end, wait, identity
 }
+
+func ExampleRisk() {
+	for _, name := range []string{"ptrace", "read", "finit_module"} {
+		if why, ok := syscalls.Risk(name); ok {
+			fmt.Println(name, why)
+		}
+	}
+	// Output:
+	// ptrace reads and steers other processes; before Linux 4.8 a tracer also changes calls behind the filter
+	// finit_module loads code into the kernel from a file; needs CAP_SYS_MODULE
+}

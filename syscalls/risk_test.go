@@ -1,116 +1,79 @@
-package syscalls_test
+package syscalls
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/callgate/callgate/profile"
-	"github.com/callgate/callgate/syscalls"
 )
 
 func TestRisk(t *testing.T) {
 	for _, c := range []struct{ name, class, why string }{
-		{"bpf", syscalls.RiskKernel, "loads programs into the kernel"},
-		{"finit_module", syscalls.RiskKernel, "needs CAP_SYS_MODULE"},
-		{"kexec_file_load", syscalls.RiskKernel, "needs CAP_SYS_BOOT"},
-		{"userfaultfd", syscalls.RiskKernel, "races"},
-		{"mount", syscalls.RiskEscape, "needs CAP_SYS_ADMIN"},
-		{"open_by_handle_at", syscalls.RiskEscape, "needs CAP_DAC_READ_SEARCH"},
-		{"clock_settime64", syscalls.RiskHost, "clock"},
-		{"iopl", syscalls.RiskHardware, "needs CAP_SYS_RAWIO"},
-		{"process_vm_writev", syscalls.RiskProcesses, "memory of other processes"},
-		{"io_uring_setup", syscalls.RiskBypass, "no filter sees"},
-		{"clone3", syscalls.RiskBypass, "no filter sees"},
-		{"vm86old", syscalls.RiskKernel, "16-bit"}, // the last of the table
+		{"bpf", RiskKernel, "loads programs into the kernel"},
+		{"finit_module", RiskKernel, "needs CAP_SYS_MODULE"},
+		{"kexec_file_load", RiskKernel, "needs CAP_SYS_BOOT"},
+		{"userfaultfd", RiskKernel, "races"},
+		{"mount", RiskEscape, "needs CAP_SYS_ADMIN"},
+		{"open_by_handle_at", RiskEscape, "needs CAP_DAC_READ_SEARCH"},
+		{"clock_settime64", RiskHost, "clock"},
+		{"iopl", RiskHardware, "needs CAP_SYS_RAWIO"},
+		{"process_vm_writev", RiskProcesses, "memory of other processes"},
+		{"io_uring_setup", RiskBypass, "no filter sees"},
+		{"clone3", RiskBypass, "no filter sees"},
+		{"vm86old", RiskKernel, "16-bit"}, // the last of the table
 	} {
-		why, ok := syscalls.Risk(c.name)
-		if class := syscalls.RiskClass(c.name); !ok || class != c.class || !strings.Contains(why, c.why) {
+		why, ok := Risk(c.name)
+		if class := RiskClass(c.name); !ok || class != c.class || !strings.Contains(why, c.why) {
 			t.Errorf("Risk(%q) = %q, %v of class %q, want %q of class %q", c.name, why, ok, class, c.why, c.class)
 		}
 	}
 	for _, name := range []string{"read", "mmap", "clone", "socket", "execve", "getpid", "no_such_call", ""} {
-		why, ok := syscalls.Risk(name)
-		if class := syscalls.RiskClass(name); ok || why != "" || class != "" {
+		why, ok := Risk(name)
+		if class := RiskClass(name); ok || why != "" || class != "" {
 			t.Errorf("Risk(%q) = %q, %v of class %q, want none", name, why, ok, class)
 		}
 	}
 }
 
-// TestRiskTexts checks each entry by the rules that Risk tells, and that a
-// search finds it: the table has no doubles and no unknown names.
-func TestRiskTexts(t *testing.T) {
-	classes := []string{
-		syscalls.RiskKernel, syscalls.RiskEscape, syscalls.RiskHost,
-		syscalls.RiskHardware, syscalls.RiskProcesses, syscalls.RiskBypass,
+// TestRiskTable checks that every entry is about a call that kernels have, can
+// be found, and reads as Risk says.
+func TestRiskTable(t *testing.T) {
+	if !slices.IsSortedFunc(risks[:], func(a, b risk) int { return strings.Compare(a.name, b.name) }) {
+		t.Error("the table is not in byte order of the names")
 	}
-	capability := regexp.MustCompile(`CAP_[A-Z_]+`)
-	used := map[string]bool{}
-	for _, name := range syscalls.Names() {
-		why, ok := syscalls.Risk(name)
-		if !ok {
-			continue
+	classes := []string{RiskKernel, RiskEscape, RiskHost, RiskHardware, RiskProcesses, RiskBypass}
+	seen := map[string]bool{}
+	for _, r := range risks {
+		if seen[r.name] {
+			t.Errorf("%s has two entries", r.name)
 		}
-		class := syscalls.RiskClass(name)
-		used[class] = true
-		if why == "" || len(why) > 115 || strings.ContainsAny(why, "\n\t") || strings.HasSuffix(why, ".") || strings.ToLower(why[:1]) != why[:1] {
-			t.Errorf("Risk(%q) = %q", name, why)
+		seen[r.name] = true
+		if p := Purpose(r.name); p == "" || p == "obsolete" {
+			t.Errorf("%s has a risk, and the purpose %q", r.name, p)
 		}
-		if !slices.Contains(classes, class) {
-			t.Errorf("RiskClass(%q) = %q", name, class)
+		if !slices.Contains(classes, r.class) {
+			t.Errorf("%s has the class %q", r.name, r.class)
 		}
-		for _, word := range capability.FindAllString(why, -1) {
-			if _, err := profile.ParseCapability(word); err != nil {
-				t.Errorf("Risk(%q): %v", name, err)
-			}
+		if got, ok := Risk(r.name); !ok || got != r.why {
+			t.Errorf("Risk(%q) = %q, %v", r.name, got, ok)
 		}
-		if syscalls.Purpose(name) == "obsolete" {
-			t.Errorf("%s has a risk, but no code in current kernels", name)
+		if len(r.why) > 115 || strings.ContainsAny(r.why, "\n\t") || strings.HasSuffix(r.why, ".") {
+			t.Errorf("the text of %s, %q, is no line of a list", r.name, r.why)
 		}
-	}
-	if len(used) != len(classes) {
-		t.Errorf("classes in use: %v", used)
 	}
 }
 
-// TestRiskOfDocker holds the table to a list that others made: what Docker's
-// default allows only with a capability, unless it is named here.
-func TestRiskOfDocker(t *testing.T) {
-	harmless := map[string]string{
-		"get_mempolicy":           "concerns the caller",
-		"set_mempolicy":           "concerns the caller",
-		"set_mempolicy_home_node": "concerns the caller",
-		"lsm_get_self_attr":       "shows what /proc/self/attr does",
-		"lsm_set_self_attr":       "sets what /proc/self/attr does, by the rules of the security module",
-		"lsm_list_modules":        "shows what /sys/kernel/security/lsm does",
-	}
-	docker, err := profile.Default("docker:default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, gated := map[string]bool{}, map[string]bool{}
-	for _, r := range docker.Syscalls {
-		for _, name := range r.Names {
-			if r.Includes == nil || r.Includes.Caps == nil {
-				plain[name.Value] = true
-			} else {
-				gated[name.Value] = true
+// TestRiskOfSystemd holds the table to a list that others made: the sets of
+// systemd that only programs which run the machine need.
+func TestRiskOfSystemd(t *testing.T) {
+	sets := systemdSets(t)
+	for _, set := range []string{"@clock", "@keyring", "@module", "@mount", "@raw-io", "@reboot", "@swap"} {
+		if len(sets[set]) == 0 {
+			t.Errorf("no set %s", set)
+		}
+		for _, name := range sets[set] {
+			if _, ok := Risk(name); !ok {
+				t.Errorf("%s of %s has no risk", name, set)
 			}
 		}
-	}
-	compared := 0
-	for name := range gated {
-		if plain[name] || syscalls.Purpose(name) == "obsolete" {
-			continue
-		}
-		compared++
-		_, risky := syscalls.Risk(name)
-		if _, excused := harmless[name]; risky == excused {
-			t.Errorf("Docker allows %s with a capability only: risky %v, harmless %v", name, risky, excused)
-		}
-	}
-	if compared < 35 {
-		t.Errorf("compared only %d calls", compared)
 	}
 }
