@@ -157,14 +157,21 @@ func (k Key) line(s Seen) line {
 	return l
 }
 
-// SyntaxError is a line of a saved observation that cannot be used.
+// SyntaxError is a line of a saved observation, or of a log, that cannot be
+// used.
 type SyntaxError struct {
-	File string
-	Line int // from 1
-	Err  error
+	File   string
+	Line   int // from 1
+	Column int // from 1, in bytes; 0 is not known
+	Err    error
 }
 
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+func (e *SyntaxError) Error() string {
+	if e.Column > 0 {
+		return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
 
 // Unwrap returns the reason.
 func (e *SyntaxError) Unwrap() error { return e.Err }
