@@ -39,7 +39,7 @@ var architectures = map[string][]string{
 // AllowAll is a profile that allows every call on a machine of a GOARCH, and
 // carries a mark.
 func AllowAll(goarch string, mark uint64) []byte {
-	doc := map[string]any{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []any{markRule(markCalls[0], "SCMP_ACT_ERRNO", mark)}}
+	doc := map[string]any{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []any{markRule(markCalls[0], "SCMP_CMP_EQ", mark, otherThan("SCMP_ACT_ALLOW"))}}
 	if archs := architectures[goarch]; archs != nil {
 		doc["architectures"] = archs
 	}
@@ -74,33 +74,76 @@ func decode(data []byte, v any) error {
 	return d.Decode(v)
 }
 
+// addMark adds a rule for a call that the profile does not name. Where it names
+// all of them it splits the rule that one is in: with the mark the call gets
+// another action. That makes two rules, because runtimes leave out those that do
+// what the default does, and which do is not for us to say: Docker before 23.0
+// does not read the default's errno.
 func addMark(doc map[string]any, mark uint64) error {
 	rules, _ := doc["syscalls"].([]any)
-	var named []any
-	for _, rule := range rules {
-		if rule, ok := rule.(map[string]any); ok {
-			names, _ := rule["names"].([]any)
-			named = append(append(named, names...), rule["name"])
-		}
-	}
-	action := "SCMP_ACT_ALLOW"
-	if doc["defaultAction"] == action {
-		action = "SCMP_ACT_ERRNO"
-	}
 	for _, call := range markCalls {
-		if !slices.Contains(named, any(call)) {
-			doc["syscalls"] = append(rules, markRule(call, action, mark))
+		if len(rulesOn(rules, call)) == 0 {
+			doc["syscalls"] = append(rules, markRule(call, "SCMP_CMP_EQ", mark, otherThan(doc["defaultAction"])))
 			return nil
 		}
+	}
+	for _, call := range markCalls {
+		on := rulesOn(rules, call)
+		if len(on) != 1 || !plain(on[0]) {
+			continue
+		}
+		on[0]["names"] = slices.DeleteFunc(on[0]["names"].([]any), func(name any) bool { return name == call })
+		doc["syscalls"] = append(rules,
+			markRule(call, "SCMP_CMP_EQ", mark, otherThan(on[0]["action"])),
+			markRule(call, "SCMP_CMP_NE", mark, on[0]))
+		return nil
 	}
 	return fmt.Errorf("%w: %v", ErrNoMark, markCalls)
 }
 
-func markRule(call, action string, mark uint64) map[string]any {
-	return map[string]any{
-		"names": []string{call}, "action": action,
-		"args": []any{map[string]any{"index": markArgument, "value": mark, "op": "SCMP_CMP_EQ"}},
+// otherThan is a rule that does something else.
+func otherThan(action any) map[string]any {
+	if action == "SCMP_ACT_ALLOW" {
+		return map[string]any{"action": "SCMP_ACT_ERRNO"}
 	}
+	return map[string]any{"action": "SCMP_ACT_ALLOW"}
+}
+
+// rulesOn are the rules that name a call.
+func rulesOn(rules []any, call string) []map[string]any {
+	var on []map[string]any
+	for _, r := range rules {
+		r, _ := r.(map[string]any)
+		if names, _ := r["names"].([]any); slices.Contains(names, any(call)) || r["name"] == call {
+			on = append(on, r)
+		}
+	}
+	return on
+}
+
+// plain reports whether a rule is a list of names, of which it can lose one,
+// and holds whatever their arguments are and for everybody.
+func plain(rule map[string]any) bool {
+	names, _ := rule["names"].([]any)
+	for _, key := range []string{"name", "args", "includes", "excludes"} {
+		if list, ok := rule[key].([]any); rule[key] != nil && !(ok && len(list) == 0) {
+			return false
+		}
+	}
+	return len(names) > 1
+}
+
+// markRule is a rule on a call with the mark, or on it with anything but the
+// mark, that does what another does.
+func markRule(call, op string, mark uint64, like map[string]any) map[string]any {
+	rule := map[string]any{
+		"names": []string{call}, "action": like["action"],
+		"args": []any{map[string]any{"index": markArgument, "value": mark, "op": op}},
+	}
+	if errno, ok := like["errnoRet"]; ok {
+		rule["errnoRet"] = errno
+	}
+	return rule
 }
 
 // CheckPrivileged is an error for a privileged container: engines install no

@@ -11,11 +11,15 @@ import (
 
 func TestMarked(t *testing.T) {
 	const mark = 1<<63 | 12345
-	for _, c := range []struct{ profile, call, action string }{
-		{`{"defaultAction": "SCMP_ACT_ALLOW"}`, "nfsservctl", "SCMP_ACT_ERRNO"},
-		{`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}`, "nfsservctl", "SCMP_ACT_ALLOW"},
-		{`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["nfsservctl"], "action": "SCMP_ACT_LOG"}]}`, "afs_syscall", "SCMP_ACT_ALLOW"},
-		{`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"name": "nfsservctl", "action": "SCMP_ACT_LOG"}]}`, "afs_syscall", "SCMP_ACT_ALLOW"},
+	const eq, ne = "SCMP_CMP_EQ", "SCMP_CMP_NE"
+	all := `"` + strings.Join(markCalls, `", "`) + `"`
+	for _, c := range []struct{ profile, call, action, op string }{
+		{`{"defaultAction": "SCMP_ACT_ALLOW"}`, "nfsservctl", "SCMP_ACT_ERRNO", eq},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}`, "nfsservctl", "SCMP_ACT_ALLOW", eq},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["nfsservctl"], "action": "SCMP_ACT_LOG"}]}`, "afs_syscall", "SCMP_ACT_ALLOW", eq},
+		{`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"name": "nfsservctl", "action": "SCMP_ACT_LOG"}]}`, "afs_syscall", "SCMP_ACT_ALLOW", eq},
+		{`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [{"names": ["mkdir", ` + all + `], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}`, "nfsservctl", "SCMP_ACT_ERRNO", ne},
+		{`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["nfsservctl"], "action": "SCMP_ACT_LOG"}, {"names": [` + all[len(`"nfsservctl", `):] + `], "action": "SCMP_ACT_LOG"}]}`, "afs_syscall", "SCMP_ACT_LOG", ne},
 	} {
 		data, err := Marked([]byte(c.profile), mark)
 		if err != nil {
@@ -37,16 +41,24 @@ func TestMarked(t *testing.T) {
 		if err := errors.Join(json.Unmarshal([]byte(c.profile), &before), json.Unmarshal(data, &after)); err != nil {
 			t.Fatal(err)
 		}
-		if len(after.Syscalls) != len(before.Syscalls)+1 || after.DefaultAction != before.DefaultAction {
+		more := 1
+		if c.op == ne {
+			more = 2
+		}
+		if len(after.Syscalls) != len(before.Syscalls)+more || after.DefaultAction != before.DefaultAction {
 			t.Errorf("%s became %s", c.profile, data)
 			continue
 		}
 		rule := after.Syscalls[len(after.Syscalls)-1]
-		if rule.Names[0] != c.call || rule.Action != c.action || rule.Args[0].Value != mark || rule.Args[0].Op != "SCMP_CMP_EQ" {
+		if rule.Names[0] != c.call || rule.Action != c.action || rule.Args[0].Value != mark || rule.Args[0].Op != c.op {
 			t.Errorf("%s: the rule is %+v", c.profile, rule)
 		}
 	}
-	for _, bad := range []string{"", "[]", "nonsense", `{"syscalls": [{"names": ["` + strings.Join(markCalls, `", "`) + `"]}]}`} {
+	for _, bad := range []string{
+		"", "[]", "nonsense",
+		`{"syscalls": [{"names": [` + all + `]}, {"names": [` + all + `], "action": "SCMP_ACT_LOG"}]}`,
+		`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": [` + all + `], "action": "SCMP_ACT_LOG", "includes": {"arches": ["arm"]}}]}`,
+	} {
 		if data, err := Marked([]byte(bad), mark); err == nil {
 			t.Errorf("%s became %s", bad, data)
 		}
