@@ -76,7 +76,10 @@ func executeListener(p bpf.Program, o InstallOptions, path string, args, env []s
 	<-ready
 	err := executeWith(p, o, path, args, env, &listener)
 	atomic.CompareAndSwapInt32(&listener, noListenerYet, sys.ListenerTaken)
-	return errors.Join(err, <-delivered)
+	if failed := <-delivered; failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
 }
 
 // deliverListener waits for the listener and hands it on. Nothing can tell

@@ -69,6 +69,8 @@ func (t *tracee) watchStop(th *thread, e event) {
 		info, errno := sys.PtraceSyscallInfo(th.tid)
 		switch {
 		case errno != 0: // it was killed meanwhile
+		case info.Op == sys.SyscallInfoEntry && t.watcher != nil:
+			t.enters(th, info)
 		case info.Op == sys.SyscallInfoEntry:
 			t.entering(th, info)
 		case info.Op == sys.SyscallInfoExit && th.pending != nil:

@@ -81,9 +81,16 @@ func (t *tracee) next() (*thread, event, error) {
 		delete(t.early, tid)
 		if tid == t.pid {
 			t.end(status)
+			if t.watcher != nil {
+				t.watcher.ended(status)
+				return nil, event{}, nil
+			}
 			t.orphans()
 			return nil, event{}, ErrEnded
 		}
+		return nil, event{}, nil
+	case th == nil && t.watcher != nil && int(status>>16) != unix.PTRACE_EVENT_EXIT:
+		t.newcomer(tid)
 		return nil, event{}, nil
 	case th == nil:
 		t.stranger(tid, status)
@@ -217,6 +224,9 @@ func (t *tracee) adopt(parent *thread, how int) {
 		return // the parent was killed
 	}
 	tid := int(message)
+	if t.watcher != nil { // a newcomer, now or later
+		return
+	}
 	status, seen := t.early[tid]
 	for !seen {
 		got, err := unix.Wait4(tid, &status, unix.WALL, nil)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,9 @@ type tracee struct {
 	free    bool                    // the process is not traced any more
 	blocked func(Blocked)
 	filters []*bpf.Filter // that were installed, in that order
+	watcher *Watcher      // where all is traced, to its end
+
+	released atomic.Bool // all is to be let go
 
 	mu     sync.Mutex // of what follows
 	ended  bool

@@ -44,6 +44,10 @@ func (*tracee) wait(func(Blocked)) (syscall.WaitStatus, error) { return 0, errNo
 
 func (*tracee) watch(func(Blocked)) (syscall.WaitStatus, error) { return 0, errNotHere }
 
+func (*tracee) trace(Watcher) error { return errNotHere }
+
+func (*tracee) releaseAll() {}
+
 func (*tracee) signal(syscall.Signal) error { return errNotHere }
 
 func (*tracee) close() error { return errNotHere }

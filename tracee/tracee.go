@@ -96,8 +96,8 @@ type Blocked struct {
 }
 
 // Tracee is a program that is held, or let go and waited for. Its methods may
-// be called from any goroutine, one at a time; only [Tracee.Signal] may be
-// called while another runs.
+// be called from any goroutine, one at a time; only [Tracee.Signal] and
+// [Tracee.Release] may be called while another runs.
 type Tracee struct{ t *tracee }
 
 // Start starts a command and holds it before its first instruction. The error
@@ -185,6 +185,35 @@ func (t *Tracee) Wait(blocked func(Blocked)) (syscall.WaitStatus, error) { retur
 func (t *Tracee) Follow(blocked func(Blocked)) (syscall.WaitStatus, error) {
 	return t.t.watch(blocked)
 }
+
+// Watcher is told what [Tracee.Trace] sees, on one goroutine. The threads of the
+// program wait meanwhile where they are what it is told of.
+type Watcher struct {
+	// Entered is called for each system call that a thread is about to make,
+	// before any filter sees it.
+	Entered func(tid int, d seccomp.Data)
+	// Blocked is called for each thread that a filter ends, and for each call
+	// that it answers with a SIGSYS. A call that it answers with an errno
+	// looks like one that fails. It may be nil.
+	Blocked func(Blocked)
+	// Ended is called when the program that was started has ended. Its
+	// children may go on. It may be nil.
+	Ended func(syscall.WaitStatus)
+}
+
+// Trace lets the program run, tells of each call of it and of everything that
+// it starts, and returns when nothing of that is left, be it that it has ended
+// or has been let go by [Tracee.Release]. Like [Tracee.Follow] it stops
+// the program twice at each call.
+//
+// The error is that of Follow. A tracer that ends, even by SIGKILL, lets the
+// program go unharmed, unless it was started with ExitKill.
+func (t *Tracee) Trace(w Watcher) error { return t.t.trace(w) }
+
+// Release has everything let go that [Tracee.Trace] traces, each thread the
+// next time it makes a call or gets a signal. Trace goes on until the program
+// has ended. Release may be called while Trace runs.
+func (t *Tracee) Release() { t.t.releaseAll() }
 
 // Signal sends a signal to the process, unless that has ended.
 func (t *Tracee) Signal(s syscall.Signal) error { return t.t.signal(s) }

@@ -106,6 +106,45 @@ func (p *program) remove(name string, key int32) {
 	p.emit(asm.FnMapDeleteElem.Call())
 }
 
+// entryOf gets the address of the entry of a thread in R0, and jumps where the
+// thread is not followed.
+func (p *program) entryOf(key int32, otherwise string) {
+	p.lookup(mapTasks, key)
+	p.emit(
+		asm.JEq.Imm(asm.R0, 0, otherwise),
+		asm.LoadMem(asm.R1, asm.R0, entryState, asm.Half),
+		asm.JEq.Imm(asm.R1, stateNone, otherwise),
+	)
+}
+
+// follow stores fpEntry as the entry of a thread.
+func (p *program) follow(key int32, name string) {
+	p.lookup(mapTasks, key)
+	p.emit(
+		asm.JEq.Imm(asm.R0, 0, name+" beyond"),
+		asm.LoadMem(asm.R1, asm.RFP, fpEntry, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
+		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
+		asm.JNE.Imm(asm.R2, 0, name+" followed"),
+	)
+	p.add(globalAlive, 1)
+	p.jump(name + " followed")
+	p.label(name + " beyond")
+	p.add(globalTasksFull, 1)
+	p.label(name + " followed")
+}
+
+// forget removes the entry of a thread, if it has one.
+func (p *program) forget(key int32, name string) {
+	p.entryOf(key, name+" forgotten")
+	p.emit(
+		asm.Mov.Imm(asm.R1, 0),
+		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
+	)
+	p.add(globalAlive, -1)
+	p.label(name + " forgotten")
+}
+
 // add adds to a global number.
 func (p *program) add(global uint32, n int32) {
 	p.emit(

@@ -9,15 +9,13 @@ import (
 )
 
 // sysEnter counts the call that a followed thread begins. It runs at every
-// call on the machine: one look into a map for threads that are not followed,
-// two and an atomic addition for those that are.
+// call on the machine: one look into an array for threads that are not
+// followed, two and an atomic addition for those that are.
 func (m *machine) sysEnter(o Options) asm.Instructions {
 	p := &program{machine: m, opts: o}
 	p.emit(asm.Mov.Reg(asm.R6, asm.R1))
 	p.current()
-	p.lookup(mapTasks, fpTID)
-	p.emit(asm.JEq.Imm(asm.R0, 0, "untracked"))
-
+	p.entryOf(fpTID, "untracked")
 	p.label("tracked")
 	p.emit(
 		asm.Mov.Reg(asm.R8, asm.R0),
@@ -33,16 +31,22 @@ func (m *machine) sysEnter(o Options) asm.Instructions {
 		asm.LoadMem(asm.R7, asm.R6, 8, asm.DWord),
 		asm.Mov.Reg32(asm.R7, asm.R7),
 	)
+	if o.Mark == 0 { // otherwise ends of calls are always looked at
+		p.installs("alarm")
+	}
+	p.label("go on")
 	p.count()
 	p.label("out")
 	p.exit()
 	p.countRare()
+	if o.Mark == 0 {
+		p.alarm()
+	}
 
 	p.label("untracked")
 	p.adopt()
-	p.lookup(mapTasks, fpTID)
-	p.emit(asm.JNE.Imm(asm.R0, 0, "tracked"))
-	p.jump("lost")
+	p.entryOf(fpTID, "lost")
+	p.jump("tracked")
 	return p.ins
 }
 
@@ -57,7 +61,7 @@ func (p *program) adopt() {
 		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
 		asm.StoreMem(asm.RFP, fpEntry, asm.R1, asm.DWord),
 	)
-	p.update(mapTasks, fpTID, fpEntry, updateAny)
+	p.follow(fpTID, "adopt")
 }
 
 // count adds one to the cell of the call R7 of kind R9 in the row of the
@@ -126,48 +130,39 @@ func (p *program) countRare() {
 }
 
 // sysExit looks for calls that ended and never began: a filter stopped them.
-// With a mark it also sees where a filter gets installed.
+// With a mark it also sees where a filter gets installed. It is attached only
+// where that can be: it costs as much as sysEnter.
 func (m *machine) sysExit(o Options) asm.Instructions {
 	p := &program{machine: m, opts: o}
 	p.emit(asm.Mov.Reg(asm.R6, asm.R1))
 	p.current()
-	p.lookup(mapTasks, fpTID)
-	p.emit(asm.Mov.Reg(asm.R8, asm.R0))
 	if o.Mark != 0 {
 		p.register(asm.R7, p.nr, asm.Word)
 		p.installs("mark")
+		p.label("unmarked")
 	}
-	p.label("unmarked")
+	p.entryOf(fpTID, "out")
 	p.emit(
-		asm.JEq.Imm(asm.R8, 0, "out"),
-		asm.LoadMem(asm.R1, asm.R8, entryState, asm.Half),
+		asm.Mov.Reg(asm.R8, asm.R0),
 		asm.StoreImm(asm.R8, entryState, stateOut, asm.Half),
-		asm.JNE.Imm(asm.R1, stateIn, "stopped"),
+		asm.JEq.Imm(asm.R1, stateIn, "out"),
+		asm.JNE.Imm(asm.R1, stateUnknown, "stopped"),
 	)
 	p.label("out")
 	p.exit()
 
 	p.label("stopped")
-	p.emit(asm.Mov.Reg(asm.R9, asm.R1))
 	p.register(asm.R7, p.nr, asm.Word)
 	p.emit(asm.LoadImm(asm.R1, math.MaxUint32, asm.DWord))
 	p.emit(asm.JEq.Reg(asm.R7, asm.R1, "out")) // a tracer skipped it, or a signal's handler returned
 	p.register(asm.R2, p.rolledBack, asm.DWord)
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R6, 8, asm.DWord),
-		asm.JEq.Imm(asm.R9, stateUnknown, "unknown"),
 		asm.JEq.Reg(asm.R1, asm.R2, "denied"), // TRAP and KILL
 		asm.JSLT.Imm(asm.R1, 0, "denied"),
 	)
-	p.label("made") // and somebody else gave the answer
-	p.compatKind(asm.R9, "kind")
+	p.compatKind(asm.R9, "made") // and somebody else gave the answer
 	p.jump("count")
-
-	// The thread was attached to, perhaps in the midst of this call. An error
-	// may be the filter's.
-	p.label("unknown")
-	p.emit(asm.JSLT.Imm(asm.R1, 0, "out"))
-	p.jump("made")
 
 	p.label("denied")
 	p.emit(asm.StoreImm(asm.R8, entryState, stateStopped, asm.Half))

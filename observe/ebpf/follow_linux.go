@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -58,8 +59,7 @@ func (r *Recorder) FollowStart(pid int) error {
 }
 
 // FollowProcess follows a process that runs: all its threads and descendants,
-// and whatever they start. The call in whose midst a thread is counts when it
-// ends. The error matches os.ErrNotExist where there is no such process.
+// and whatever they start. The call in whose midst a thread is counts. The error matches os.ErrNotExist where there is no such process.
 func (r *Recorder) FollowProcess(pid int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,6 +81,9 @@ func (r *Recorder) FollowContainer(pids []int) error {
 	defer r.mu.Unlock()
 	if r.closed {
 		return errClosed
+	}
+	if err := r.watch(); err != nil { // those who join may be under a filter
+		return err
 	}
 	for _, pid := range pids {
 		if err := r.want(pid); err != nil {
@@ -156,6 +159,9 @@ func (r *Recorder) FollowCgroup(path string) error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
 		return &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	if err := r.watch(); err != nil { // those who join may be under a filter
+		return err
 	}
 	r.seeds.limit("A process that is moved into the cgroup without an exec is followed within a second.")
 	if fs.Type == unix.CGROUP2_SUPER_MAGIC {
@@ -273,32 +279,53 @@ func (r *Recorder) seedThread(pid, tid int, state uint16) (bool, error) {
 	if err != nil {
 		return false, nil // it has ended
 	}
-	tasks := r.maps.Maps[mapTasks]
-	var old entry
-	if tasks.Lookup(uint32(tid), &old) == nil {
+	if tid >= len(r.tasks) {
+		atomic.AddUint64(&r.globals[globalTasksFull/8], 1)
 		return false, nil
+	}
+	if atomic.LoadUint64(&r.tasks[tid]) != 0 {
+		return false, nil
+	}
+	if status, err := kernel.ReadStatus(tid); err == nil && status.Mode != kernel.ModeDisabled {
+		if err := r.watch(); err != nil {
+			return false, err
+		}
 	}
 	row, err := r.row(executable(pid))
 	if err != nil {
 		return false, err
 	}
-	err = tasks.Update(uint32(tid), entry{Row: row, State: state}, ebpf.UpdateNoExist)
-	if errors.Is(err, ebpf.ErrKeyExist) {
+	call, narrow, inCall := callUnderWay(pid, tid)
+	if !atomic.CompareAndSwapUint64(&r.tasks[tid], 0, newEntry(row, state)) {
 		return false, nil
-	} else if err != nil {
-		return false, explain("follow a thread: too many live at once", err)
 	}
-	if now, err := startTime(task); err != nil || now != began {
-		return false, ignoreMissing(tasks.Delete(uint32(tid)))
+	atomic.AddUint64(&r.globals[globalAlive/8], 1)
+	now, err := startTime(task)
+	if err == nil && now == began {
+		if inCall && state == stateUnknown {
+			r.noteCall(row, call, narrow)
+		}
+		return true, nil
 	}
-	return true, nil
+	if atomic.SwapUint64(&r.tasks[tid], 0) != 0 {
+		atomic.AddUint64(&r.globals[globalAlive/8], ^uint64(0))
+	}
+	return false, nil
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, ebpf.ErrKeyNotExist) {
-		return nil
+// noteCall counts a call that began before it could be counted.
+func (r *Recorder) noteCall(row, nr uint32, narrow bool) {
+	k := oddKey{Row: row, NR: nr}
+	if narrow {
+		k.Kind = kindCompat
 	}
-	return err
+	c := r.total.underway[k]
+	if c == nil {
+		c = &cellTotal{first: time.Now().UnixNano()}
+		r.total.underway[k] = c
+	}
+	c.count++
+	c.last = time.Now().UnixNano()
 }
 
 // row is that of an executable, as the programs find it.

@@ -26,8 +26,7 @@ func (m *machine) fork(o Options) asm.Instructions {
 		asm.StoreMem(asm.RFP, fpTID, asm.R2, asm.Word),
 		asm.StoreMem(asm.RFP, fpTGID, asm.R3, asm.Word), // the child
 	)
-	p.lookup(mapTasks, fpTID)
-	p.emit(asm.JEq.Imm(asm.R0, 0, "untracked"))
+	p.entryOf(fpTID, "untracked")
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R0, entryRow, asm.Word),
 		asm.StoreMem(asm.RFP, fpEntry+entryRow, asm.R1, asm.Word),
@@ -35,15 +34,13 @@ func (m *machine) fork(o Options) asm.Instructions {
 		asm.LoadMem(asm.R1, asm.R0, entryRuntime, asm.Half),
 		asm.StoreMem(asm.RFP, fpEntry+entryRuntime, asm.R1, asm.Half),
 	)
-	p.update(mapTasks, fpTGID, fpEntry, updateAny)
-	p.emit(asm.JEq.Imm(asm.R0, 0, "out"))
-	p.add(globalTasksFull, 1)
+	p.follow(fpTGID, "child")
 	p.label("out")
 	p.exit()
 
 	// An entry that is there is of a thread with the same id that is gone.
 	p.label("untracked")
-	p.remove(mapTasks, fpTGID)
+	p.forget(fpTGID, "old")
 	p.jump("out")
 	return p.ins
 }
@@ -65,10 +62,9 @@ func (m *machine) exec(o Options) asm.Instructions {
 	p.current()
 	p.unadopt(fpTID)
 	p.label("old")
-	p.lookup(mapTasks, fpCell)
+	p.emit(asm.Mov.Imm(asm.R9, 0))
+	p.entryOf(fpCell, "untracked")
 	p.emit(
-		asm.Mov.Imm(asm.R9, 0),
-		asm.JEq.Imm(asm.R0, 0, "untracked"),
 		asm.LoadMem(asm.R9, asm.R0, entryRuntime, asm.Half),
 	)
 	p.label("follow")
@@ -83,12 +79,9 @@ func (m *machine) exec(o Options) asm.Instructions {
 		asm.LoadMem(asm.R2, asm.RFP, fpTID, asm.Word),
 		asm.JEq.Reg(asm.R1, asm.R2, "same"),
 	)
-	p.remove(mapTasks, fpCell)
+	p.forget(fpCell, "id")
 	p.label("same")
-	p.update(mapTasks, fpTID, fpEntry, updateAny)
-	p.emit(asm.JEq.Imm(asm.R0, 0, "stored"))
-	p.add(globalTasksFull, 1)
-	p.label("stored")
+	p.follow(fpTID, "program")
 	p.emit(asm.JEq.Imm(asm.R9, 0, "out"))
 	p.begins()
 	p.label("out")
@@ -209,13 +202,13 @@ func (m *machine) end(o Options) asm.Instructions {
 	p.current()
 	p.unadopt(fpTID)
 	p.label("old")
-	p.lookup(mapTasks, fpTID)
-	p.emit(asm.JEq.Imm(asm.R0, 0, "untracked"), asm.Mov.Reg(asm.R8, asm.R0))
+	p.entryOf(fpTID, "untracked")
+	p.emit(asm.Mov.Reg(asm.R8, asm.R0))
 	if p.dead {
 		p.threadKilled()
 	}
 	p.label("out")
-	p.remove(mapTasks, fpTID)
+	p.forget(fpTID, "thread")
 	p.label("untracked")
 	p.exit()
 	if p.dead {

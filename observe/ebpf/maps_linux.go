@@ -3,6 +3,8 @@
 package ebpf
 
 import (
+	"os"
+
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
@@ -11,7 +13,7 @@ import (
 
 // The maps. All are preallocated, so that no program ever waits for memory.
 const (
-	mapTasks   = "tasks"   // thread id -> entry
+	mapTasks   = "tasks"   // thread id -> entry; an array, the quickest to look into
 	mapAdopt   = "adopt"   // process id -> entry, for all threads of a process
 	mapRows    = "rows"    // row -> cells
 	mapOdd     = "odd"     // oddKey -> cell
@@ -22,23 +24,24 @@ const (
 	mapCgroups = "cgroups" // the cgroup whose newcomers are followed
 	mapSpecs   = "specs"   // argIndex -> argSpec
 	mapTuples  = "tuples"  // tupleKey -> nothing
+	mapEvents  = "events"  // wakes user space where a filter gets installed
 )
 
-// entry is what is known of a followed thread.
-type entry struct {
-	Row     uint32
-	State   uint16
-	Runtime uint16 // 1 until the first exec behind the installation of a filter
-}
-
+// An entry is what is known of a followed thread: in 64 bits the row, the
+// state, and 1 until the first exec behind the installation of a filter. It is
+// all 0 where the thread is not followed.
 const (
 	entryRow, entryState, entryRuntime, entrySize = 0, 4, 6, 8
 
-	stateOut     = 0 // in user space
-	stateIn      = 1 // sys_enter was seen, or the end of this call is none
-	stateStopped = 2 // in user space, where the last call was denied
-	stateUnknown = 3 // attached to: perhaps in the midst of a call
+	stateNone    = 0
+	stateOut     = 1 // in user space, if the ends of calls are looked at
+	stateIn      = 2 // sys_enter was seen, or the end of this call is none
+	stateStopped = 3 // in user space, where the last call was denied
+	stateUnknown = 4 // attached to: perhaps in the midst of a call
 )
+
+// newEntry is how user space writes one: the machines are little-endian.
+func newEntry(row uint32, state uint16) uint64 { return uint64(row) | uint64(state)<<32 }
 
 // Rows. The first two are there from the beginning.
 const (
@@ -72,6 +75,9 @@ const (
 	globalRows                  // names that were given a row
 	globalRowsOut               // names that got none
 	globalTasksFull             // threads that got no entry
+	globalAlive                 // entries of mapTasks
+	globalWatching              // whether the ends of calls are looked at
+	globalUnwatched             // filters that followed threads installed before they were
 	globalValuesFull            // tuples that were not stored
 	globalWorkloads             // first execs behind a mark, and processes attached to
 	globalPrivsNo               // those of them with no_new_privs
@@ -127,7 +133,7 @@ func mapSpecsOf(s sizes, arguments bool) map[string]*ebpf.MapSpec {
 		return &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: value, MaxEntries: entries, Flags: flags}
 	}
 	all := map[string]*ebpf.MapSpec{
-		mapTasks:   hash(4, entrySize, s.tasks),
+		mapTasks:   array(entrySize, s.tasks, unix.BPF_F_MMAPABLE),
 		mapAdopt:   hash(4, entrySize, 1024),
 		mapRows:    array(rowSize, s.rows, unix.BPF_F_MMAPABLE),
 		mapOdd:     hash(oddKeySize, cellSize, s.odd),
@@ -138,6 +144,7 @@ func mapSpecsOf(s sizes, arguments bool) map[string]*ebpf.MapSpec {
 		mapCgroups: {Type: ebpf.CGroupArray, KeySize: 4, ValueSize: 4, MaxEntries: 1},
 		mapSpecs:   array(8, specs, 0),
 		mapTuples:  hash(tupleKeySize, 4, s.tuples),
+		mapEvents:  {Type: ebpf.RingBuf, MaxEntries: uint32(os.Getpagesize())},
 	}
 	for name, m := range all {
 		m.Name = name

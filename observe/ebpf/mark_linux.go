@@ -44,7 +44,7 @@ func (p *program) installs(label string) {
 
 // mark looks whether the call R7 has installed a filter with the mark. If so
 // the thread is followed from here on, in the row of the runtime; otherwise it
-// goes on at "unmarked". R8 is the entry of the thread, or 0, and is kept.
+// goes on at "unmarked".
 func (p *program) mark() {
 	p.label("mark")
 	p.compatKind(asm.R9, "which")
@@ -169,9 +169,7 @@ func (p *program) found() {
 		asm.StoreImm(asm.RFP, fpEntry+entryState, stateOut, asm.Half),
 		asm.StoreImm(asm.RFP, fpEntry+entryRuntime, 1, asm.Half),
 	)
-	p.update(mapTasks, fpTID, fpEntry, updateAny)
-	p.emit(asm.JNE.Imm(asm.R0, 0, "full"))
-	p.label("started")
+	p.follow(fpTID, "container")
 	p.add(globalStarted, 1)
 	p.emit(
 		asm.LoadMem(asm.R1, asm.RFP, fpFlags, asm.Word),
@@ -183,7 +181,40 @@ func (p *program) found() {
 	p.emit(asm.JNE.Imm(asm.R0, 0, "out"))
 	p.add(globalAdopting, 1)
 	p.exit()
-	p.label("full")
-	p.add(globalTasksFull, 1)
-	p.jump("started")
+}
+
+// alarm wakes user space where the call R7 of kind R9 is to put the thread
+// under a filter or into strict mode, and the ends of calls are not looked at
+// yet. It goes on at "go on".
+func (p *program) alarm() {
+	p.label("alarm")
+	p.emit(
+		asm.LoadMapValue(asm.R1, 0, globalWatching).WithReference(mapGlobals),
+		asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),
+		asm.JNE.Imm(asm.R1, 0, "go on"),
+		asm.JNE.Imm(asm.R9, 0, "alarm compat"),
+	)
+	p.register(asm.R1, p.args[0], asm.Word)
+	p.jump("operation")
+	p.label("alarm compat")
+	p.register(asm.R1, p.compatArgs[0], asm.Word)
+	p.label("operation")
+	for _, abi := range []seccomp.ABI{p.native, p.compat} {
+		p.emit(asm.JEq.Imm(asm.R7, int32(p.installers()[abi][1]), "option"))
+	}
+	p.emit(asm.JGT.Imm(asm.R1, setModeFilter, "go on")) // strict mode is 0
+	p.jump("wake")
+	p.label("option")
+	p.emit(asm.JNE.Imm(asm.R1, prSetSeccomp, "go on"))
+	p.label("wake")
+	p.add(globalUnwatched, 1)
+	p.fill(fpWord, 1, 0)
+	p.emit(asm.LoadMapPtr(asm.R1, 0).WithReference(mapEvents))
+	p.stack(asm.R2, fpWord)
+	p.emit(
+		asm.Mov.Imm(asm.R3, 8),
+		asm.Mov.Imm(asm.R4, 0),
+		asm.FnRingbufOutput.Call(),
+	)
+	p.jump("go on")
 }

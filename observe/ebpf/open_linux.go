@@ -9,12 +9,14 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -35,15 +37,18 @@ type Recorder struct {
 	maps    *ebpf.Collection
 	links   []link.Link
 	cells   []uint32 // shared with the kernel: rows
+	tasks   []uint64 // shared with the kernel: entries
 	globals []uint64 // shared with the kernel
+	events  *ringbuf.Reader
 
 	mu     sync.Mutex
 	total  totals
 	seeds  seeds
 	done   chan struct{} // closed by Close
-	ended  chan struct{} // closed when the poller has
+	ended  sync.WaitGroup
 	closed bool
 	last   error // of the last poll
+	failed error // what cannot be made good any more
 }
 
 // Open loads the programs and attaches them. Nothing is followed yet, but a
@@ -69,12 +74,13 @@ func open(o Options, s sizes, probe func(Options, seccomp.Version) (machine, err
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{machine: m, opts: o, version: version, done: make(chan struct{}), ended: make(chan struct{})}
+	r := &Recorder{machine: m, opts: o, version: version, done: make(chan struct{})}
 	if err := r.start(s); err != nil {
 		r.release()
 		return nil, err
 	}
-	go r.poller()
+	r.ended.Go(r.poller)
+	r.ended.Go(r.waiter)
 	return r, nil
 }
 
@@ -150,9 +156,11 @@ var hooks = []hook{
 	{"sched_process_exit", "sched", (*machine).end},
 	{"sched_process_exec", "sched", (*machine).exec},
 	{"sched_process_fork", "sched", (*machine).fork},
-	{"sys_exit", "", (*machine).sysExit},
+	{sysExitHook, "", (*machine).sysExit},
 	{"sys_enter", "", (*machine).sysEnter},
 }
+
+const sysExitHook = "sys_exit"
 
 // programs are what to load, by the names of their hooks.
 func (m *machine) programs(o Options) map[string]*ebpf.ProgramSpec {
@@ -174,12 +182,24 @@ func (m *machine) programs(o Options) map[string]*ebpf.ProgramSpec {
 
 func (r *Recorder) start(s sizes) error {
 	var err error
+	if s.tasks == 0 {
+		if s.tasks, err = threadIDs(); err != nil {
+			return err
+		}
+	}
 	spec := &ebpf.CollectionSpec{Maps: mapSpecsOf(s, r.opts.Arguments), Programs: r.programs(r.opts)}
 	if r.maps, err = ebpf.NewCollection(spec); err != nil {
 		return explain("load the programs", err)
 	}
 	if r.cells, err = share[uint32](r.maps.Maps[mapRows], int(s.rows)*rowSize); err != nil {
 		return err
+	}
+	if r.tasks, err = share[uint64](r.maps.Maps[mapTasks], int(s.tasks)*entrySize); err != nil {
+		return err
+	}
+	r.tasks = r.tasks[:s.tasks]
+	if r.events, err = ringbuf.NewReader(r.maps.Maps[mapEvents]); err != nil {
+		return explain("wait for events", err)
 	}
 	if r.globals, err = share[uint64](r.maps.Maps[mapGlobals], globalsSize); err != nil {
 		return err
@@ -204,25 +224,67 @@ func (r *Recorder) start(s sizes) error {
 // attach connects the programs, those that end something first.
 func (r *Recorder) attach() error {
 	for _, h := range hooks {
-		var (
-			l    link.Link
-			err  error
-			prog = r.maps.Programs[h.name]
-		)
-		switch {
-		case r.btf:
-			l, err = link.AttachTracing(link.TracingOptions{Program: prog})
-		case h.group != "":
-			l, err = link.Tracepoint(h.group, h.name, prog, nil)
-		default:
-			l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.name, Program: prog})
+		if h.name == sysExitHook {
+			continue
 		}
-		if err != nil {
-			return explain("attach to "+h.name, err)
+		if err := r.attachTo(h); err != nil {
+			return err
 		}
-		r.links = append(r.links, l)
+	}
+	if r.opts.Mark != 0 {
+		return r.watch()
 	}
 	return nil
+}
+
+func (r *Recorder) attachTo(h hook) error {
+	var (
+		l    link.Link
+		err  error
+		prog = r.maps.Programs[h.name]
+	)
+	switch {
+	case r.btf:
+		l, err = link.AttachTracing(link.TracingOptions{Program: prog})
+	case h.group != "":
+		l, err = link.Tracepoint(h.group, h.name, prog, nil)
+	default:
+		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.name, Program: prog})
+	}
+	if err != nil {
+		return explain("attach to "+h.name, err)
+	}
+	r.links = append(r.links, l)
+	return nil
+}
+
+// watch has the ends of calls looked at, from the moment on at which a filter
+// may be there: only that can stop calls.
+func (r *Recorder) watch() error {
+	if atomic.LoadUint64(&r.globals[globalWatching/8]) != 0 {
+		return nil
+	}
+	for _, h := range hooks {
+		if h.name == sysExitHook {
+			if err := r.attachTo(h); err != nil {
+				return err
+			}
+		}
+	}
+	atomic.StoreUint64(&r.globals[globalWatching/8], 1)
+	return nil
+}
+
+// waiter watches as soon as a followed thread installs a filter.
+func (r *Recorder) waiter() {
+	if _, err := r.events.Read(); err != nil {
+		return // closed
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.failed = errors.Join(r.failed, r.watch())
+	}
 }
 
 // explain adds to what the kernel refused what to do about it.
@@ -267,12 +329,13 @@ func (r *Recorder) Close() error {
 	}
 	r.closed = true
 	close(r.done)
+	err := r.events.Close()
 	r.mu.Unlock()
-	<-r.ended
+	r.ended.Wait()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.detach()
+	err = errors.Join(err, r.detach())
 	r.last = r.poll()
 	return errors.Join(err, r.last, r.release())
 }
@@ -287,8 +350,8 @@ func (r *Recorder) detach() error {
 }
 
 func (r *Recorder) release() error {
-	err := errors.Join(r.detach(), unshare(r.cells), unshare(r.globals), r.seeds.close())
-	r.cells, r.globals = nil, nil
+	err := errors.Join(r.detach(), unshare(r.cells), unshare(r.tasks), unshare(r.globals), r.seeds.close())
+	r.cells, r.tasks, r.globals = nil, nil, nil
 	if r.maps != nil {
 		r.maps.Close()
 		r.maps = nil

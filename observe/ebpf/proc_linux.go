@@ -4,7 +4,6 @@ package ebpf
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,6 +60,20 @@ func descendants(all []process, roots ...int) []int {
 		}
 	}
 	return found
+}
+
+// threadIDs is how many ids of threads there can be, as it is set now.
+func threadIDs() (uint32, error) {
+	const path = "/proc/sys/kernel/pid_max"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return uint32(n), nil
 }
 
 // threads are the ids of the threads of a process. The error matches
@@ -161,28 +174,59 @@ func executable(pid int) string {
 	return path
 }
 
-// execFn finds the address of the name in an auxiliary vector of 64-bit words,
-// or of 32-bit ones, whose types are then no plausible 64-bit types. The
-// architectures here are little-endian.
+// execFn finds the address of the name in an auxiliary vector.
 func execFn(auxv []byte) uint64 {
-	const maxType = 1 << 10
-	wide := true
-	for b := auxv; len(b) >= 16; b = b[16:] {
-		kind := binary.LittleEndian.Uint64(b)
-		wide = wide && kind < maxType
-		if kind == 0 {
-			break
-		}
-		if wide && kind == atExecFn {
-			return binary.LittleEndian.Uint64(b[8:])
-		}
+	word := 8
+	if narrow(auxv) {
+		word = 4
 	}
-	for b := auxv; !wide && len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint32(b) == atExecFn {
-			return uint64(binary.LittleEndian.Uint32(b[4:]))
+	for b := auxv; len(b) >= 2*word; b = b[2*word:] {
+		kind, value := littleEndian(b[:word]), littleEndian(b[word:2*word])
+		if kind == atExecFn {
+			return value
 		}
 	}
 	return 0
+}
+
+// narrow reports whether an auxiliary vector has 32-bit words: no 64-bit type
+// in it would be plausible then. The architectures here are little-endian.
+func narrow(auxv []byte) bool {
+	const maxType = 1 << 10
+	for b := auxv; len(b) >= 16; b = b[16:] {
+		kind := littleEndian(b[:8])
+		if kind == 0 {
+			break
+		}
+		if kind >= maxType {
+			return true
+		}
+	}
+	return false
+}
+
+func littleEndian(b []byte) uint64 {
+	var n uint64
+	for i, v := range b {
+		n |= uint64(v) << (8 * i)
+	}
+	return n
+}
+
+// callUnderWay is the call in which a thread sleeps, and whether it is one of
+// the 32-bit ABI.
+func callUnderWay(pid, tid int) (nr uint32, compat, ok bool) {
+	text, err := os.ReadFile(procPath(pid, filepath.Join("task", strconv.Itoa(tid), "syscall")))
+	if err != nil {
+		return 0, false, false
+	}
+	word, _, _ := strings.Cut(string(text), " ")
+	n, err := strconv.ParseUint(word, 10, 32) // "running", or -1 in no call
+	if err != nil {
+		return 0, false, false
+	}
+	auxv, err := os.ReadFile(procPath(pid, "auxv"))
+	return uint32(n), err == nil && narrow(auxv), true
 }
 
 // readName reads a string of a process that ends with a zero.

@@ -19,9 +19,9 @@ type Options struct {
 // is said in Recording.Limits.
 type sizes struct {
 	rows   uint32 // executables
-	tasks  uint32 // followed threads
+	tasks  uint32 // ids of threads; 0 for as many as there can be
 	odd    uint32 // denied calls, x32 calls and numbers without a slot
 	tuples uint32 // tuples of argument values, of all calls together
 }
 
-var defaultSizes = sizes{rows: 1024, tasks: 1 << 16, odd: 1 << 14, tuples: 1 << 15}
+var defaultSizes = sizes{rows: 1024, odd: 1 << 14, tuples: 1 << 15}

@@ -40,10 +40,12 @@ func (r *Recorder) Snapshot() (observe.Recording, error) {
 			r.put(&rec, oddKey{row, uint32(i % slots), uint32(i / slots)}, &cells[i], values)
 		}
 	}
-	for k, c := range r.total.odd {
-		r.put(&rec, k, c, values)
+	for _, m := range []map[oddKey]*cellTotal{r.total.odd, r.total.underway} {
+		for k, c := range m {
+			r.put(&rec, k, c, values)
+		}
 	}
-	return rec, r.last
+	return rec, errors.Join(r.last, r.failed)
 }
 
 // values are the tuples of each call, with no kindDenied.
@@ -105,11 +107,14 @@ func (r *Recorder) limits() []string {
 	if !r.dead {
 		add("A call for which a filter ended one thread of several (KILL_THREAD), or strict mode did, is not seen.")
 	}
+	if r.global(globalUnwatched) > 0 {
+		add("The workload installed a filter itself: what that stopped in its first moments was not seen.")
+	}
 	if n := r.global(globalLost); n > 0 {
 		add("%d calls were not stored: too many different calls were denied or had numbers that do not exist.", n)
 	}
 	if n := r.global(globalTasksFull); n > 0 {
-		add("%d threads were not followed: too many lived at once.", n)
+		add("%d threads were not followed: their ids were beyond those that were possible at the start.", n)
 	}
 	if n := r.total.missed; n > 0 {
 		add("The kernel left out %d runs of the recorder's programs.", n)

@@ -20,6 +20,7 @@ type totals struct {
 	names    map[uint32]string
 	rows     map[uint32]*rowTotals
 	odd      map[oddKey]*cellTotal
+	underway map[oddKey]*cellTotal // calls in whose midst threads were attached to
 	tuples   map[tupleKey]bool
 	globals  [globalsSize / 8]uint64
 	missed   uint64 // runs of programs that the kernel left out
@@ -41,6 +42,7 @@ func newTotals() totals {
 		names:    map[uint32]string{},
 		rows:     map[uint32]*rowTotals{rowUnknown: {}, rowRuntime: {}},
 		odd:      map[oddKey]*cellTotal{},
+		underway: map[oddKey]*cellTotal{},
 		tuples:   map[tupleKey]bool{},
 	}
 }
@@ -70,7 +72,6 @@ func (r *Recorder) global(at int) uint64 { return r.total.globals[at/8] }
 // poller reads the counters until Close, so that none comes round, and looks
 // for who has joined.
 func (r *Recorder) poller() {
-	defer close(r.ended)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
@@ -177,9 +178,7 @@ func (r *Recorder) Alive() (int, error) {
 	if r.closed {
 		return 0, errClosed
 	}
-	n := 0
-	err := batch(r.maps.Maps[mapTasks], func(uint32, entry) { n++ })
-	return n, err
+	return int(int64(atomic.LoadUint64(&r.globals[globalAlive/8]))), nil
 }
 
 // Started is how often a filter with the mark was installed: by a container

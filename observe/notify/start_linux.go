@@ -69,7 +69,8 @@ func Start(c tracee.Command, o Options) (*Recorder, error) {
 	}
 	err = r.startCommand(c, launch{Path: c.Path, Args: c.Args, Env: c.Env, Filter: filter}, keep{o.Filter, o.Arguments})
 	if err != nil {
-		return nil, errors.Join(err, r.keeper.Close())
+		_ = r.keeper.Close()
+		return nil, err
 	}
 	return r, nil
 }
@@ -122,7 +123,8 @@ func (r *Recorder) startKeeper() error {
 		Dir: "/", Files: []uintptr{fd, fd, fd}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return errors.Join(err, stream.Close())
+		_ = stream.Close()
+		return err
 	}
 	r.keeper = stream
 	go reap(pid)

@@ -30,7 +30,7 @@ func (b *Book) Add(changes []Change, now int64) {
 
 func (b *Book) add(k observe.Key, c Call, now int64) {
 	old := b.calls[k]
-	if c.Count+c.Denied == old.Count+old.Denied {
+	if c.Count == old.Count && c.Denied == old.Denied {
 		return
 	}
 	seen := observe.Seen{Count: c.Count, Denied: c.Denied, First: old.First, Last: now, Values: c.Values}

@@ -77,7 +77,7 @@ func (r *Row) Made(d *seccomp.Data) {
 
 // Unmade takes back the last Made, of a call that was not made after all.
 func (r *Row) Unmade(d *seccomp.Data) {
-	if c := r.call(d); c != nil {
+	if c := r.call(d); c != nil && c.Count > 0 {
 		c.Count--
 	}
 }
