@@ -1,6 +1,8 @@
+# Whether it has to wait is a matter of luck: it waits in any case.
 set -e
 cd /tmp
 redis-server --daemonize yes --dir /tmp --appendonly yes --logfile /tmp/log >/dev/null
+sleep 0.02
 until redis-cli ping >/dev/null 2>&1; do sleep 0.02; done
 redis-cli set key value
 redis-cli incr counter
