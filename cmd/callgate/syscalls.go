@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -16,16 +17,20 @@ import (
 func newSyscalls(t *terminal) *cobra.Command {
 	var arch archFlag
 	var format outputFormat
+	var risky bool
 	cmd := &cobra.Command{
 		Use:     "syscalls [NAME|NUMBER|PATTERN]",
 		GroupID: groupFacts,
-		Short:   "Look up system calls: names, numbers, arguments, age",
+		Short:   "Look up system calls: names, numbers, arguments, age, risks",
 		Long: `Look up system calls. A name is shown with its number on every ABI, a number
 is that of the ABI of --arch, and a pattern (*, ?, [a-z]) or nothing lists the
-calls of that ABI. The exit status is 1 where there is none.`,
+calls of that ABI. With --risky only those count that are worth a second look
+where a profile allows them, whatever their arguments. The exit status is 1
+where there is none.`,
 		Example: `  callgate syscalls openat
   callgate syscalls 257
   callgate syscalls 'clone*' --arch aarch64
+  callgate syscalls --risky
   callgate syscalls --format json | jq -r '.[].name'`,
 		Args: arguments("[NAME|NUMBER|PATTERN]"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -37,6 +42,9 @@ calls of that ABI. The exit status is 1 where there is none.`,
 				what = args[0]
 			}
 			names, err := lookup(what, arch.abi)
+			if err == nil && risky {
+				names, err = onlyRisky(names, what)
+			}
 			switch {
 			case err != nil:
 				return err
@@ -45,11 +53,14 @@ calls of that ABI. The exit status is 1 where there is none.`,
 			case syscalls.Known(what):
 				t.printCall(what)
 				return nil
+			case risky:
+				return t.printRisks(names, arch.abi)
 			}
 			return t.printCalls(names, arch.abi)
 		},
 	}
 	arch.register(cmd)
+	cmd.Flags().BoolVar(&risky, "risky", false, "only those worth a second look, and why")
 	format.register(cmd)
 	return cmd
 }
@@ -85,6 +96,19 @@ func lookup(what string, abi seccomp.ABI) ([]string, error) {
 	return names, nil
 }
 
+// onlyRisky returns those of the calls that the user asks for which are worth a
+// second look.
+func onlyRisky(names []string, what string) ([]string, error) {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		_, risky := syscalls.Risk(name)
+		return !risky
+	})
+	if len(names) == 0 {
+		return nil, &failure{statusNo, fmt.Errorf("no system call that matches %q is worth a second look", what), ""}
+	}
+	return names, nil
+}
+
 // numberHint is what may be wrong with a number that nothing has.
 func numberHint(abi seccomp.ABI) string {
 	if abi == seccomp.X86_64 || abi == seccomp.X32 {
@@ -106,9 +130,17 @@ func noCall(what string, abi seccomp.ABI) error {
 type call struct {
 	Name    string            `json:"name"`
 	Since   string            `json:"since,omitempty"`
+	Purpose string            `json:"purpose"`
+	Risk    *danger           `json:"risk,omitempty"`
 	Args    []argument        `json:"args,omitempty"`
 	Numbers map[string]uint32 `json:"numbers"`
 	Through map[string]gate   `json:"through,omitempty"`
+}
+
+// danger is why a call is worth a second look.
+type danger struct {
+	Class string `json:"class"`
+	Why   string `json:"why"`
 }
 
 type argument struct {
@@ -127,9 +159,12 @@ type gate struct {
 func describe(names []string) []call {
 	calls := make([]call, 0, len(names))
 	for _, name := range names {
-		c := call{Name: name, Numbers: map[string]uint32{}, Through: map[string]gate{}}
+		c := call{Name: name, Purpose: syscalls.Purpose(name), Numbers: map[string]uint32{}, Through: map[string]gate{}}
 		if v, ok := syscalls.Since(name); ok {
 			c.Since = v.String()
+		}
+		if why, ok := syscalls.Risk(name); ok {
+			c.Risk = &danger{syscalls.RiskClass(name), why}
 		}
 		for _, a := range syscalls.Args(name) {
 			c.Args = append(c.Args, argument{a.Name, a.Type, a.Kind.String()})
@@ -152,6 +187,11 @@ func (t *terminal) printCall(name string) {
 	t.printf("%s(%s)\n", name, signature(name))
 	if v, ok := syscalls.Since(name); ok {
 		t.printf("since Linux %v\n", v)
+	}
+	purpose := syscalls.Purpose(name)
+	t.printf("purpose: %s (%s)\n", purpose, syscalls.PurposeText(purpose))
+	if why, ok := syscalls.Risk(name); ok {
+		t.printf("risk: %s (%s)\n", syscalls.RiskClass(name), why)
 	}
 	t.printf("\n%-12s %-11s %s\n", "ABI", "NUMBER", "ALSO THROUGH")
 	for _, abi := range seccomp.ABIs() {
@@ -191,6 +231,18 @@ func (t *terminal) printCalls(names []string, abi seccomp.ABI) error {
 			since = v.String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s(%s)\n", numberOn(abi, nr), since, name, signature(name))
+	}
+	return w.Flush()
+}
+
+// printRisks prints a table of why calls of one ABI are worth a second look.
+func (t *terminal) printRisks(names []string, abi seccomp.ABI) error {
+	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NUMBER\tCALL\tCLASS\tWHY")
+	for _, name := range names {
+		nr, _ := syscalls.Number(abi, name)
+		why, _ := syscalls.Risk(name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", numberOn(abi, nr), name, syscalls.RiskClass(name), why)
 	}
 	return w.Flush()
 }
