@@ -118,10 +118,10 @@ var ErrEmpty = errors.New("no system call was observed")
 // 23.0 does not read the default's errno and takes EPERM, which makes the
 // entries with EPERM void, but runc takes its highest number from them all the
 // same. The list costs some 5 KB; with a DefaultAction it is left out.
-// Never listed is clone3: where it fails with anything but ENOSYS, the C
-// library makes no threads. Nor are calls that can also be made through a
-// multiplexer (socketcall, ipc) that is allowed, because the entry would stop
-// that too.
+// Apart from them stands clone3, with ENOSYS: where it fails with anything else,
+// the C library makes no threads. Not listed are calls that can also be made
+// through a multiplexer (socketcall, ipc) that is allowed, because the entry
+// would stop that too; they get the default.
 //
 // With Arguments, calls are allowed with the tuples of values that were seen,
 // and get the default action with others. A call whose values were not all
@@ -153,14 +153,7 @@ func (o Observation) Profile(opts ProfileOptions) (Draft, error) {
 		p.Architectures = append(p.Architectures, profile.Text{Value: abi.OCI()})
 	}
 	p.Syscalls = n.entries(opts)
-	if refused := n.unseen(); opts.refusal() != opts.fallback() && len(refused) > 0 {
-		p.Syscalls = append(p.Syscalls, profile.Rule{
-			Comment:  profile.Text{Value: "known, and never seen"},
-			Names:    texts(refused),
-			Action:   actionText(opts.refusal()),
-			ErrnoRet: errnoRet(opts.refusal()),
-		})
-	}
+	p.Syscalls = append(p.Syscalls, n.refusals(opts)...)
 	return Draft{Profile: p, NoNewPrivs: n.noNewPrivs, Notes: n.notes()}, nil
 }
 
@@ -184,8 +177,28 @@ func texts(names []string) []profile.Text {
 	return out
 }
 
+// refusals are the entries for calls that were not seen: see
+// [Observation.Profile].
+func (n *needs) refusals(opts ProfileOptions) []profile.Rule {
+	const without = "processes: where there is no such call the C library makes threads with another"
+	var out []profile.Rule
+	add := func(comment string, a seccomp.Action, names ...string) {
+		if len(names) > 0 {
+			out = append(out, profile.Rule{Comment: profile.Text{Value: comment}, Names: texts(names), Action: actionText(a), ErrnoRet: errnoRet(a)})
+		}
+	}
+	refusal, enosys := opts.refusal(), seccomp.ReturnErrno(seccomp.ENOSYS)
+	if refusal.Kind() == seccomp.Err && refusal != enosys && n.calls["clone3"] == nil {
+		add(without, enosys, "clone3")
+	}
+	if refusal != opts.fallback() {
+		add("known, and never seen", refusal, n.unseen()...)
+	}
+	return out
+}
+
 // unseen are the calls that the listed ABIs have and that are not allowed,
-// without those that must not be named: see [Observation.Profile].
+// without those that must not be named with others: see [Observation.Profile].
 func (n *needs) unseen() []string {
 	return slices.DeleteFunc(syscalls.Names(), func(name string) bool {
 		direct := false

@@ -318,6 +318,12 @@ func TestProfileText(t *testing.T) {
       "comment": "runtime: calls of the container runtime (crun) between the filter and the workload, only now and then, from facts",
       "names": ["brk", "mmap", "munmap", "restart_syscall"],
       "action": "SCMP_ACT_ALLOW"
+    },
+    {
+      "comment": "processes: where there is no such call the C library makes threads with another",
+      "names": ["clone3"],
+      "action": "SCMP_ACT_ERRNO",
+      "errnoRet": 38
     }
   ]
 }
