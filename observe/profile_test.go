@@ -149,7 +149,7 @@ func allowed(o observe.Observation) map[string]bool {
 // is not known with ENOSYS.
 func TestProfileIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for i := range 120 {
+	for i := range 78 {
 		abis := families[i%len(families)]
 		o := random(rng, abis)
 		d, err := o.Profile(observe.ProfileOptions{Runtime: "none"})
@@ -225,7 +225,7 @@ func throughOneOf(abis []seccomp.ABI, name string, names map[string]bool) bool {
 // others, in those bits that the kernel reads.
 func TestArgumentsAreExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
-	for i := range 60 {
+	for i := range 35 {
 		abis := families[i%7]
 		o := random(rng, abis)
 		d, err := o.Profile(observe.ProfileOptions{Runtime: "none", Arguments: true})
