@@ -12,6 +12,9 @@ import (
 // that starts no container: another program, or another verb of an engine.
 var ErrNoContainer = errors.New("the command starts no container")
 
+// ErrPrivileged is matched by the error of [Command.CheckPrivileged].
+var ErrPrivileged = errors.New("the engine installs no seccomp filter in a privileged container")
+
 // Source is where the profile of a container comes from.
 type Source uint8
 
@@ -86,7 +89,8 @@ type Command struct {
 //
 // The error matches ErrNoContainer where the command line starts no container.
 // Any other error is about one that does, or may: a flag that is unknown here,
-// so that the image cannot be told from its value, or no image.
+// so that the image cannot be told from its value; no image; or a verb, such as
+// docker start, whose containers were described before.
 func ParseCommand(args []string) (*Command, error) {
 	program, err := skipPrefixes(args)
 	if err != nil {
@@ -121,8 +125,8 @@ func skipPrefixes(args []string) (int, error) {
 		if err != nil {
 			return 0, prefixError(args, err)
 		}
-		for p.assigns && next < len(args) && strings.Contains(args[next], "=") {
-			next++
+		for p.assigns && next < len(args) && (args[next] == "-" || strings.Contains(args[next], "=")) {
+			next++ // "-" alone is env's short form of -i
 		}
 		at = next + p.operands
 	}
@@ -160,6 +164,11 @@ func (c *Command) readGlobal() (int, error) {
 	}
 	c.Global = slices.Clone(c.Args[first:next])
 	c.readRemote(flags)
+	for _, f := range flags {
+		if f.name == "runtime" { // podman's, which can stand here, too
+			c.Runtime = f.value
+		}
+	}
 	if filepath.Base(c.Args[c.Program]) == "podman-remote" && c.Remote == "" {
 		c.Remote = "podman-remote"
 	}
@@ -191,6 +200,10 @@ func (c *Command) readRemote(flags []flag) {
 func (c *Command) readVerb(at int) (int, error) {
 	if !c.Engine.OCI() && at < len(c.Args) && c.Args[at] == "container" {
 		at++
+	}
+	if at < len(c.Args) && slices.Contains(indirect[c.Engine], c.Args[at]) {
+		return 0, fmt.Errorf("%s %s: it starts a container whose profile is laid down elsewhere; run it by itself and name the container with --container",
+			c.Engine, c.Args[at])
 	}
 	if at >= len(c.Args) || c.Args[at] != "run" && c.Args[at] != "create" {
 		return 0, fmt.Errorf("%s: %w", quoted(c.Args[c.Program:min(at+1, len(c.Args))]), ErrNoContainer)
@@ -291,6 +304,17 @@ func (c *Command) readBundle(at int) error {
 		}
 	}
 	return nil
+}
+
+// CheckPrivileged is an error where --privileged was given. Engines install no
+// filter in such a container, so that there is neither a profile to replace nor
+// a moment at which the workload begins. Some versions make an exception for a
+// profile that is named, which the command line does not tell.
+func (c *Command) CheckPrivileged() error {
+	if !c.Privileged {
+		return nil
+	}
+	return fmt.Errorf("%s %s --privileged: %w", c.Engine, c.Verb, ErrPrivileged)
 }
 
 // hint says how to go on where a command line could not be read.

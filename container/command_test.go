@@ -42,6 +42,10 @@ func TestParseCommand(t *testing.T) {
 			"crun run --detach --bundle=/p.json c1"},
 		{"env A=b timeout 5 runc run c1", Command{Engine: Runc, Verb: "run", Name: "c1", Bundle: ".", Config: "config.json"},
 			"env A=b timeout 5 runc run --bundle=/p.json c1"},
+		{"env - A=b stdbuf -oL ionice -c 3 docker run a", Command{Engine: Docker, Verb: "run", Image: "a"},
+			"env - A=b stdbuf -oL ionice -c 3 docker run --security-opt=seccomp=/p.json a"},
+		{"podman --runtime crun run a", Command{Engine: Podman, Verb: "run", Runtime: "crun", Image: "a"},
+			"podman --runtime crun run --security-opt=seccomp=/p.json a"},
 	} {
 		got, err := ParseCommand(strings.Fields(c.line))
 		if err != nil {
@@ -91,6 +95,9 @@ func TestParseCommandErrors(t *testing.T) {
 		"sudo --odd docker run a":   "--odd",
 		"docker run -ti --user a":   "no image",
 		"podman run --new-flag=1 a": "--new-flag",
+		"docker start -a web":       "docker start",
+		"sudo docker compose up":    "docker compose",
+		"docker container start a":  "docker start",
 	} {
 		_, err := ParseCommand(strings.Fields(line))
 		if err == nil || errors.Is(err, ErrNoContainer) || !strings.Contains(err.Error(), want) {

@@ -145,12 +145,3 @@ func markRule(call, op string, mark uint64, like map[string]any) map[string]any 
 	}
 	return rule
 }
-
-// CheckPrivileged is an error for a privileged container: engines install no
-// filter there, whatever profile is named.
-func (c *Command) CheckPrivileged() error {
-	if !c.Privileged {
-		return nil
-	}
-	return fmt.Errorf("%s runs containers with --privileged without any filter, whatever profile is named", c.Engine)
-}

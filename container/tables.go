@@ -104,6 +104,16 @@ var globalFlags = map[Engine]struct{ before, behind flagTable }{
 	}},
 }
 
+// indirect are the verbs that start containers of which the command line says
+// nothing: neither the image nor the profile.
+var indirect = map[Engine][]string{
+	Docker:  {"start", "restart", "compose", "stack", "service"},
+	Podman:  {"start", "restart", "play", "kube", "pod", "compose"},
+	Nerdctl: {"start", "restart", "compose"},
+	Runc:    {"start", "restore"},
+	Crun:    {"start", "restore"},
+}
+
 // bundleFlags are those of run and create of runc (run.go, create.go) and
 // crun (src/run.c, src/create.c) in one.
 var bundleFlags = flagTable{
@@ -135,8 +145,13 @@ var prefixes = map[string]prefix{
 		switches: strings.Fields("ignore-environment,i debug,v block-signal default-signal ignore-signal list-signal-handling"),
 		values:   strings.Fields("unset,u chdir,C argv0,a"),
 	}, assigns: true},
+	"ionice": {flags: flagTable{
+		switches: strings.Fields("ignore,t"),
+		values:   strings.Fields("class,c classdata,n"),
+	}},
 	"nice":   {flags: flagTable{values: strings.Fields("adjustment,n")}},
 	"nohup":  {},
+	"stdbuf": {flags: flagTable{values: strings.Fields("input,i output,o error,e")}},
 	"setsid": {flags: flagTable{switches: strings.Fields("ctty,c fork,f wait,w")}},
 	"time": {flags: flagTable{
 		switches: strings.Fields("append,a portability,p quiet,q verbose,v"),
