@@ -16,16 +16,22 @@ func newProfile(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "profile FILE...",
 		GroupID: groupPolicy,
-		Short:   "Make the least profile from saved observations",
+		Short:   "Make the least profile from saved observations, or from logs",
 		Long: `Make the least profile that allows what all the given observations have seen.
-The files are those that "callgate record -o FILE.obs" wrote, in any order.`,
+The files are those that "callgate record -o FILE.obs" wrote, in any order. With
+--from they are logs of strace or of the kernel's audit subsystem instead, which
+can also be made into an observation: -o FILE.obs.`,
 		Example: `  callgate profile monday.obs tuesday.obs -o web.json
-  callgate profile --args --base docker:default web.obs`,
+  callgate profile --args --base docker:default web.obs
+  strace -f -o web.log ./server
+  callgate profile --from strace web.log -o web.json
+  callgate profile --from audit /var/log/audit/audit.log -o web.obs`,
 		Args: arguments("FILE..."),
 		RunE: func(_ *cobra.Command, args []string) error { return v.run(args) },
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&v.outputs, "output", "o", nil, "the `FILE` for the profile (default: stdout), or with the suffix .obs for the observation; may be repeated")
+	choose(cmd, &v.from, "from", "what the files are", "obs", "strace", "audit")
 	flags.BoolVar(&v.summary, "summary", false, "tell what was observed, and write no profile unless -o names a file")
 	v.profile.register(cmd)
 	return cmd
@@ -36,6 +42,7 @@ type profileVerb struct {
 	terminal *terminal
 	profile  profileFlags
 	outputs  []string
+	from     string
 	summary  bool
 }
 
@@ -79,6 +86,12 @@ func (v *profileVerb) read(name string) (observe.Observation, error) {
 		return observe.Observation{}, err
 	}
 	defer in.Close()
+	switch v.from {
+	case "strace":
+		return observe.ReadStrace(name, in, v.profile.env.arch.abi)
+	case "audit":
+		return observe.ReadAudit(name, in)
+	}
 	return observe.Read(name, in)
 }
 

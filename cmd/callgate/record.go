@@ -69,8 +69,10 @@ The exit status is that of the command, and 125 where callgate failed.`,
 	flags.IntVar(&r.pid, "pid", 0, "record the process `N` and its children")
 	flags.StringVar(&r.cgroup, "cgroup", "", "record the processes of the cgroup `PATH`")
 	flags.DurationVar(&r.duration, "duration", 0, "end the recording after this `TIME`, as in 90s or 10m; the workload goes on")
-	choose(cmd, &r.recorder, "recorder", "what records", "auto", "ebpf", "notify", "ptrace")
+	choose(cmd, &r.recorder, "recorder", "what records", recorderAuto, recorderEBPF, recorderNotify, recorderPtrace)
 	flags.BoolVar(&r.quiet, "quiet", false, "no live line and no summary")
+	flags.BoolVar(&r.verifies, "verify", false, "run the workload again under the profile, and name what is denied")
+	flags.BoolVar(&r.add, "add", false, "with --verify: allow what is denied, until nothing is")
 	r.profile.register(cmd)
 	return cmd
 }
@@ -87,6 +89,8 @@ type recordVerb struct {
 	duration  time.Duration
 	recorder  string
 	quiet     bool
+	verifies  bool
+	add       bool
 }
 
 // run records, and returns how the command ended where there is one.
@@ -101,9 +105,6 @@ func (r *recordVerb) run(args []string) error {
 	t, err := r.target(args)
 	if err != nil {
 		return err
-	}
-	if t.widens && r.profile.denied == "auto" {
-		r.profile.options.AllowDenied = true
 	}
 	j, err := openJournal(r.journalName(), t.words, r.terminal)
 	if err != nil {
@@ -125,10 +126,10 @@ func (r *recordVerb) run(args []string) error {
 	known.Merge(observe.Observation{Recordings: []observe.Recording{recorded}})
 	failed = errors.Join(failed, r.finish(known, j))
 	status := w.wait()
-	if failed != nil {
-		return failed
+	if failed == nil && r.verifies {
+		failed = r.verified(t, known)
 	}
-	return status
+	return cmp.Or(failed, status)
 }
 
 // errNothing is a recording without a call.
@@ -174,6 +175,12 @@ func (r *recordVerb) check(args []string) error {
 		return usagef("name a file with -o, as in: callgate record -o web.json ...", "record: -o is missing")
 	case r.merge != "" && !isObservation(r.merge):
 		return usagef("observations are files with the suffix .obs", "--merge %s: an observation is merged, not a profile", r.merge)
+	case r.verifies && len(args) == 0:
+		return usagef("--verify runs a command again", "what runs already cannot be run again")
+	case r.verifies && r.profilePath() == "":
+		return usagef("name a file with -o, as in -o web.json", "--verify needs the profile in a file")
+	case r.add && !r.verifies:
+		return usagef("", "--add belongs to --verify")
 	}
 	return nil
 }

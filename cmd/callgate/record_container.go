@@ -54,13 +54,14 @@ func (r *recordVerb) containerTarget(line *container.Command) (target, error) {
 	}
 	return target{
 		words:  line.Args,
-		widens: line.Seccomp == container.File,
-		start:  func() (*workload, error) { return r.startContainer(line) },
+		start:  func() (*workload, error) { return r.startContainer(line, r.allowing(line)) },
+		verify: func() (*workload, error) { return r.startContainer(line, r.verifying) },
 	}, nil
 }
 
-// startContainer runs the command line with a marked profile.
-func (r *recordVerb) startContainer(line *container.Command) (*workload, error) {
+// startContainer runs the command line with another profile, which profile makes
+// of the bundle's own; nil where that has none, or where there is no bundle.
+func (r *recordVerb) startContainer(line *container.Command, profile func(own []byte, mark uint64) ([]byte, error)) (*workload, error) {
 	path, err := lookUp(line.Args[0])
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (r *recordVerb) startContainer(line *container.Command) (*workload, error) 
 	if err != nil {
 		return nil, &failure{status: statusMachine, err: err}
 	}
-	args, err := r.marked(line, mark, dir)
+	args, err := markedLine(line, dir, func(own []byte) ([]byte, error) { return profile(own, mark) })
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -95,40 +96,59 @@ func newMark() uint64 {
 	return binary.LittleEndian.Uint64(b[:]) | 1<<63 | 1<<31
 }
 
-// marked is the command line with a marked profile, which is put into dir.
-func (r *recordVerb) marked(line *container.Command, mark uint64, dir string) ([]string, error) {
+// markedLine is the command line with the profile that edit makes, which is put
+// into dir.
+func markedLine(line *container.Command, dir string, edit func(own []byte) ([]byte, error)) ([]string, error) {
 	if line.Engine.OCI() {
-		err := line.CopyBundle(dir, func(own []byte) ([]byte, error) {
-			if own == nil {
-				return container.AllowAll(runtime.GOARCH, mark), nil
-			}
-			r.profile.options.AllowDenied = r.profile.options.AllowDenied || r.profile.denied == "auto"
-			return container.Marked(own, mark)
-		})
-		if err != nil {
+		if err := line.CopyBundle(dir, edit); err != nil {
 			return nil, usage(err, "")
 		}
-		r.say("the container runs from a copy of its bundle, whose profile also carries a mark by which it is found")
 		return line.WithBundle(dir), nil
 	}
-	file := filepath.Join(dir, "profile.json")
-	data := container.AllowAll(runtime.GOARCH, mark)
-	if line.Seccomp == container.File {
-		own, err := os.ReadFile(line.SeccompFile)
-		if err != nil {
-			return nil, usage(err, "")
-		}
-		if data, err = container.Marked(own, mark); err != nil {
-			return nil, usage(fmt.Errorf("%s: %w", line.SeccompFile, err), "")
-		}
-		r.say("the container runs under %s with one more rule: a mark by which it is found", line.SeccompFile)
-	} else {
-		r.say("the container runs with --security-opt seccomp=FILE, which allows everything and marks it")
+	data, err := edit(nil)
+	if err != nil {
+		return nil, err
 	}
+	file := filepath.Join(dir, "profile.json")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return nil, &failure{status: statusMachine, err: err}
 	}
 	return line.WithProfile(file), nil
+}
+
+// allowing makes the profile under which a container is recorded: the one that
+// is its own, where its command line or its bundle has one.
+func (r *recordVerb) allowing(line *container.Command) func(own []byte, mark uint64) ([]byte, error) {
+	return func(own []byte, mark uint64) ([]byte, error) {
+		name := "the profile of its bundle"
+		if line.Seccomp == container.File {
+			data, err := os.ReadFile(line.SeccompFile)
+			if err != nil {
+				return nil, usage(err, "")
+			}
+			own, name = data, line.SeccompFile
+		}
+		if own == nil {
+			r.say("the container runs under a profile that allows everything, and marks it")
+			return container.AllowAll(runtime.GOARCH, mark), nil
+		}
+		r.profile.options.AllowDenied = r.profile.options.AllowDenied || r.profile.denied == "auto"
+		data, err := container.Marked(own, mark)
+		if err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", name, err), "")
+		}
+		r.say("the container runs under %s, with one more rule that marks it; what this denies is allowed in what is written", name)
+		return data, nil
+	}
+}
+
+// verifying makes the profile under which a container is run again.
+func (r *recordVerb) verifying(_ []byte, mark uint64) ([]byte, error) {
+	data, err := r.written()
+	if err != nil {
+		return nil, err
+	}
+	return container.Marked(data, mark)
 }
 
 // say tells of what is done, unless --quiet.

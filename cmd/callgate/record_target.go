@@ -2,10 +2,8 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"strconv"
-	"syscall"
 
 	"github.com/callgate/callgate/container"
 	"github.com/callgate/callgate/observe/ebpf"
@@ -14,10 +12,10 @@ import (
 // target is what is to be recorded.
 type target struct {
 	words []string // as the user named it
-	// widens says that the user named the profile under which the workload
-	// runs, so that what this denies is to be allowed.
-	widens bool
-	start  func() (*workload, error)
+	start func() (*workload, error)
+	// verify starts it again, under the profile that was written; nil where
+	// that cannot be.
+	verify func() (*workload, error)
 }
 
 // target is the one that the command line names.
@@ -41,11 +39,18 @@ func (r *recordVerb) target(args []string) (target, error) {
 	if !errors.Is(err, container.ErrNoContainer) {
 		return target{}, usage(err, "")
 	}
-	return target{words: args, start: func() (*workload, error) { return r.startCommand(args) }}, nil
+	return target{
+		words:  args,
+		start:  func() (*workload, error) { return r.startCommand(args) },
+		verify: func() (*workload, error) { return r.verifyCommand(args) },
+	}, nil
 }
 
 // openEBPF loads the recorder that can record anything.
 func (r *recordVerb) openEBPF(mark uint64) (*ebpf.Recorder, error) {
+	if r.recorder == recorderNotify || r.recorder == recorderPtrace {
+		return nil, usagef("leave out --recorder", "--recorder %s records only a command", r.recorder)
+	}
 	return ebpf.Open(ebpf.Options{Mark: mark, Arguments: r.recordsArguments()})
 }
 
@@ -59,58 +64,6 @@ func (r *recordVerb) attach(follow func(*ebpf.Recorder) error) (*workload, error
 		return nil, errors.Join(err, rec.Close())
 	}
 	return &workload{recorder: rec}, nil
-}
-
-// startCommand starts a command under the recorder.
-func (r *recordVerb) startCommand(args []string) (*workload, error) {
-	path, err := lookUp(args[0])
-	if err != nil {
-		return nil, err
-	}
-	rec, err := r.openEBPF(0)
-	if err != nil {
-		return nil, err
-	}
-	w, err := startRecorded(rec, path, args, func(pid int) error { return rec.FollowStart(pid) })
-	if err != nil {
-		return nil, errors.Join(err, rec.Close())
-	}
-	return w, nil
-}
-
-// startRecorded starts a program, which is held before its first instruction
-// until follow has been told of it.
-func startRecorded(rec recorder, path string, args []string, follow func(pid int) error) (*workload, error) {
-	held, err := startHeld(path, args)
-	if e := (*fs.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
-		return nil, cannotExecute(path, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(follow(held.PID()), held.Detach()); err != nil {
-		return nil, errors.Join(err, held.Close())
-	}
-	w := &workload{recorder: rec}
-	w.waitFor(func() (syscall.WaitStatus, error) {
-		status, err := held.Wait(nil)
-		return status, errors.Join(err, held.Close())
-	})
-	return w, nil
-}
-
-// waitFor waits for the end of the workload's command in the background.
-func (w *workload) waitFor(wait func() (syscall.WaitStatus, error)) {
-	ended := make(chan struct{})
-	w.command = ended
-	go func() {
-		status, err := wait()
-		if err == nil {
-			err = exit(statusOfCommand(status))
-		}
-		w.status = err
-		close(ended)
-	}()
 }
 
 // regular reports whether a file that is to be named later can be a regular

@@ -109,9 +109,7 @@ func statusOfCommand(s syscall.WaitStatus) int {
 // startHeld starts a program, held before its first instruction. The caller
 // must call Close where there is no error.
 func startHeld(path string, args []string) (heldCommand, error) {
-	t, err := tracee.Start(tracee.Command{
-		Path: path, Args: args, Env: os.Environ(), FDs: []uintptr{0, 1, 2},
-	}, tracee.Options{ExitKill: true})
+	t, err := tracee.Start(command(path, args), tracee.Options{ExitKill: true})
 	if err != nil {
 		return heldCommand{}, err
 	}
