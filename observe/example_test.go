@@ -32,11 +32,7 @@ exit_group(0)                           = ?
 	//   "defaultAction": "SCMP_ACT_KILL_PROCESS",
 	//   "architectures": ["SCMP_ARCH_X86_64"],
 	//   "syscalls": [
-	//     {
-	//       "comment": "memory: the memory of the process",
-	//       "names": ["brk"],
-	//       "action": "SCMP_ACT_ALLOW"
-	//     },
+	//     {"comment": "memory: the memory of the process", "names": ["brk"], "action": "SCMP_ACT_ALLOW"},
 	//     {
 	//       "comment": "processes: processes and threads: start, end, wait, identity",
 	//       "names": ["execve", "exit_group"],

@@ -36,6 +36,7 @@ type needs struct {
 	// denied are the calls that filters stopped, numbered those without name.
 	denied   map[string]bool
 	numbered map[Key]uint64
+	lost     uint64
 	// noNewPrivs says that no_new_privs is a condition.
 	noNewPrivs bool
 }
@@ -44,6 +45,7 @@ type needs struct {
 func (o Observation) needs(opts ProfileOptions) *needs {
 	n := &needs{calls: map[string]*need{}, denied: map[string]bool{}, numbered: map[Key]uint64{}}
 	for _, r := range o.Recordings {
+		n.lost += r.Lost
 		for k, s := range r.Calls {
 			if k.Phase == Workload || opts.concerns(r) {
 				n.see(r, k, s, opts)
@@ -221,8 +223,10 @@ func (n *needs) sorted() []*need {
 
 // notes are the sentences on what was seen and is not in the profile.
 func (n *needs) notes() []string {
-	var out []string
-	var denied []string
+	var out, denied []string
+	if n.lost > 0 {
+		out = append(out, fmt.Sprintf("%d calls are known to be missing in the recordings: the profile may lack what they were.", n.lost))
+	}
 	for name := range n.denied {
 		if n.calls[name] == nil {
 			denied = append(denied, name)

@@ -3,77 +3,110 @@
 package ebpf
 
 import (
+	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/tracee"
 )
 
-// BenchmarkDD compares a program that does nothing but make calls: recorded,
+// BenchmarkCopy compares a program that does nothing but make calls: recorded,
 // beside a recorder that does not follow it, and after the recorder is closed,
-// each divided by the same without any, in turns. The ratios are medians.
-func BenchmarkDD(b *testing.B) {
+// with the same alone, in turns.
+func BenchmarkCopy(b *testing.B) {
 	need.Root(b)
-	need.Program(b, "dd")
+	program := compiled(b, "copy.c")
 	for _, v := range variants(b) {
-		for name, o := range map[string]Options{"plain": {}, "mark": {Mark: 1<<40 + 1}, "arguments": {Arguments: true}} {
-			b.Run(v.name+"/"+name, func(b *testing.B) { benchmarkDD(b, v, o) })
+		for _, c := range []struct {
+			name string
+			Options
+			watch bool // the ends of calls too, as for a program under a filter
+		}{{"plain", Options{}, false}, {"filtered", Options{}, true}, {"mark", Options{Mark: 1<<40 + 1}, true}, {"arguments", Options{Arguments: true}, false}} {
+			b.Run(v.name+"/"+c.name, func(b *testing.B) {
+				var none, recorded, beside, detached []float64
+				for b.Loop() {
+					none = append(none, alone(b, program))
+					r, err := open(c.Options, defaultSizes, v.probe)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if c.watch {
+						if err := r.watch(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					recorded = append(recorded, followed(b, r, program))
+					beside = append(beside, alone(b, program))
+					if err := r.Close(); err != nil {
+						b.Fatal(err)
+					}
+					detached = append(detached, alone(b, program))
+				}
+				b.ReportMetric(slices.Min(none), "ns/call")
+				b.ReportMetric(slices.Min(recorded)/slices.Min(none), "recorded/none")
+				b.ReportMetric(slices.Min(beside)/slices.Min(none), "beside/none")
+				b.ReportMetric(slices.Min(detached)/slices.Min(none), "detached/none")
+			})
 		}
 	}
 }
 
-func benchmarkDD(b *testing.B, v variant, o Options) {
-	var none, recorded, beside, detached []float64
-	for b.Loop() {
-		before := dd(b, nil)
-		r, err := open(o, defaultSizes, v.probe)
-		if err != nil {
-			b.Fatal(err)
-		}
-		recorded = append(recorded, dd(b, r))
-		beside = append(beside, dd(b, nil))
-		if err := r.Close(); err != nil {
-			b.Fatal(err)
-		}
-		none = append(none, before)
-		detached = append(detached, dd(b, nil))
+// alone is how many nanoseconds a call of the program took.
+func alone(b *testing.B, program string) float64 {
+	cmd := exec.Command(program)
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.ReportMetric(median(none)/(2*ddBytes)*1e9, "ns/call")
-	b.ReportMetric(median(recorded)/median(none), "recorded/none")
-	b.ReportMetric(median(beside)/median(none), "beside/none")
-	b.ReportMetric(median(detached)/median(none), "detached/none")
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	return nanoseconds(b, out)
 }
 
-// ddBytes is how many bytes dd copies, with two calls each.
-const ddBytes = 100_000
-
-// dd is how many seconds dd takes, followed by r if there is one.
-func dd(b *testing.B, r *Recorder) float64 {
-	command := []string{"dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=" + strconv.Itoa(ddBytes), "status=none"}
-	if r == nil {
-		began := time.Now()
-		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-		return time.Since(began).Seconds()
+// followed is the same for a program that is recorded.
+func followed(b *testing.B, r *Recorder, program string) float64 {
+	in, out, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
 	}
-	held := start(b, r, command...)
-	began := time.Now()
+	defer in.Close()
+	held, err := tracee.Start(tracee.Command{
+		Path: program, Args: []string{program}, FDs: []uintptr{out.Fd(), out.Fd(), out.Fd()},
+	}, tracee.Options{ExitKill: true})
+	out.Close()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer held.Close()
+	if err := r.FollowStart(held.PID()); err != nil {
+		b.Fatal(err)
+	}
 	if err := held.Detach(); err != nil {
 		b.Fatal(err)
 	}
+	n := nanoseconds(b, in)
 	if _, err := held.Wait(nil); err != nil {
 		b.Fatal(err)
 	}
-	return time.Since(began).Seconds()
+	return n
 }
 
-func median(list []float64) float64 {
-	slices.Sort(list)
-	return list[len(list)/2]
+func nanoseconds(b *testing.B, out io.Reader) float64 {
+	text, err := io.ReadAll(out)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var n float64
+	if _, err := fmt.Sscan(string(text), &n); err != nil {
+		b.Fatalf("%q: %v", text, err)
+	}
+	return n
 }
 
 // BenchmarkSnapshot is what a look at a recording costs.
@@ -87,7 +120,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen is what it takes to be ready.
+// BenchmarkOpen is what it takes to be ready, and to be gone.
 func BenchmarkOpen(b *testing.B) {
 	need.Root(b)
 	for b.Loop() {

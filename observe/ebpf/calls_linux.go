@@ -185,7 +185,7 @@ func (p *program) threadKilled() {
 	const modeDead = 3 // SECCOMP_MODE_DEAD
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R8, entryState, asm.Half),
-		asm.JNE.Imm(asm.R1, stateOut, "out"),
+		asm.JEq.Imm(asm.R1, stateStopped, "out"), // it has counted
 		asm.LoadMem(asm.R1, asm.R7, p.at.seccompMode, asm.Word),
 		asm.JNE.Imm(asm.R1, modeDead, "out"),
 		asm.FnGetCurrentTaskBtf.Call(),

@@ -3,11 +3,13 @@
 package ebpf
 
 import (
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/observe"
 )
 
 // TestDenials has a filter give every answer that there is.
@@ -33,7 +35,18 @@ func TestDenials(t *testing.T) {
 		} {
 			t.Run(v.name+"/"+c.way, func(t *testing.T) {
 				r := opened(t, v, Options{}, defaultSizes)
-				rec := record(t, r, program, c.way)
+				var rec observe.Recording
+				if c.way == "strict" { // which cannot be had under a filter
+					rec = record(t, r, program, c.way)
+				} else {
+					cmd := exec.Command(program, c.way, "held")
+					in := ready(t, cmd, 1)
+					if err := r.FollowProcess(cmd.Process.Pid); err != nil {
+						t.Fatal(err)
+					}
+					in.Close()
+					rec = finish(t, r)
+				}
 				complete(t, rec)
 				if (c.way == "kill-thread" || c.way == "strict") && !r.dead {
 					c.denied = 0
@@ -51,6 +64,22 @@ func TestDenials(t *testing.T) {
 					t.Errorf("made %d, denied %d, want %d and %d: %v", made, denied, c.made, c.denied, names(rec))
 				}
 			})
+		}
+	}
+}
+
+// TestLateFilter has a program that nothing confined put itself under a filter.
+func TestLateFilter(t *testing.T) {
+	need.Unfiltered(t)
+	program := compiled(t, "denials.c", "-pthread")
+	for _, v := range variants(t) {
+		rec := record(t, opened(t, v, Options{}, defaultSizes), program, "late")
+		complete(t, rec)
+		wantLimit(t, rec, "installed a filter itself")
+		for k, s := range rec.Calls {
+			if want := map[bool]uint64{true: 3}[k.NR == unix.SYS_GETPGID]; s.Denied != want {
+				t.Errorf("%s: %s: %+v", v.name, callName(k.ABI, k.NR), s)
+			}
 		}
 	}
 }

@@ -28,6 +28,13 @@ func waiting(t *testing.T, program string, attr *syscall.SysProcAttr) (*exec.Cmd
 	t.Helper()
 	cmd := exec.Command(program, "wait")
 	cmd.SysProcAttr = attr
+	return cmd, ready(t, cmd, 2) // the process and its child
+}
+
+// ready starts a command, which goes on when its input is closed, and waits
+// until it has written so many lines.
+func ready(t *testing.T, cmd *exec.Cmd, n int) io.Closer {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +47,7 @@ func waiting(t *testing.T, program string, attr *syscall.SysProcAttr) (*exec.Cmd
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	for range 2 { // the process and its child
+	for range n {
 		if _, err := lines.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +56,7 @@ func waiting(t *testing.T, program string, attr *syscall.SysProcAttr) (*exec.Cmd
 		in.Close()
 		_ = cmd.Wait()
 	})
-	return cmd, in
+	return in
 }
 
 // wantMarkers fails unless all four threads of waiting were followed.

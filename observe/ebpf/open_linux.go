@@ -197,7 +197,6 @@ func (r *Recorder) start(s sizes) error {
 	if r.tasks, err = share[uint64](r.maps.Maps[mapTasks], int(s.tasks)*entrySize); err != nil {
 		return err
 	}
-	r.tasks = r.tasks[:s.tasks]
 	if r.events, err = ringbuf.NewReader(r.maps.Maps[mapEvents]); err != nil {
 		return explain("wait for events", err)
 	}
@@ -301,13 +300,14 @@ func explain(what string, err error) error {
 // share maps the memory of an array into this process.
 func share[T uint32 | uint64](m *ebpf.Map, size int) ([]T, error) {
 	page := os.Getpagesize()
-	size = (size + page - 1) / page * page
-	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	pages := (size + page - 1) / page * page
+	b, err := unix.Mmap(m.FD(), 0, pages, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, explain("share a map with the kernel", err)
 	}
 	var word T
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), size/int(unsafe.Sizeof(word))), nil
+	n := int(unsafe.Sizeof(word))
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), pages/n)[:size/n], nil
 }
 
 // unshare undoes share.
@@ -316,7 +316,7 @@ func unshare[T uint32 | uint64](s []T) error {
 		return nil
 	}
 	var word T
-	return unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(word))))
+	return unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), cap(s)*int(unsafe.Sizeof(word))))
 }
 
 // Close detaches the programs and frees what the recorder holds. What was

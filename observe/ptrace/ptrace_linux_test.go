@@ -43,3 +43,7 @@ func TestRecorder(t *testing.T) {
 	t.Run("Snapshots", start.Snapshots)
 	t.Run("Killed", func(t *testing.T) { recordertest.Killed(t, killedArgument) })
 }
+
+func BenchmarkDD(b *testing.B) { start.DD(b) }
+
+func BenchmarkRedis(b *testing.B) { start.Redis(b) }
