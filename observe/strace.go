@@ -217,7 +217,8 @@ func (s *strace) name(c *cursor, proc *process, p prefix, name string) (called, 
 	}
 	if p.numbered {
 		for _, abi := range abis {
-			if is, _ := syscalls.Name(abi, p.nr); is == name {
+			is, _ := syscalls.Name(abi, p.nr)
+			if m, ok := syscalls.Through(abi, name); is == name || ok && m.Number == p.nr {
 				return called{abi: abi, nr: p.nr}, nil
 			}
 		}

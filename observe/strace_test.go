@@ -127,7 +127,8 @@ func TestReadStrace(t *testing.T) {
 		}, []string{"x86 waitpid 1", "x86 getpid 1", "x86_64 getpid 1", "x86_64 999 1", "x32 getpid 1", "x32 1073742823 1"}},
 		{"numbers", seccomp.X86_64, []string{
 			`[  20] getpid() = 1`, `[  39] getpid() = 1`, `[1073741863] getpid() = 1`, `[ 102] socketcall(SYS_SOCKET, NULL) = -1 EFAULT (Bad address)`,
-		}, []string{"x86 getpid 1", "x86 socketcall 1", "x86_64 getpid 1", "x32 getpid 1"}},
+			`[ 102] recv(3, "", 5, 0) = 0`, `[ 360] socketpair(AF_UNIX, SOCK_STREAM, 0, [3, 4]) = 0`,
+		}, []string{"x86 getpid 1", "x86 socketcall 2", "x86 socketpair 1", "x86_64 getpid 1", "x32 getpid 1"}},
 		{"an ABI that only the names tell", seccomp.X86_64, []string{
 			`7 execve("/bin/old", ["old"], 0x1) = 0`, `7 brk(NULL) = 0x1`, `7 mmap2(NULL, 1, PROT_READ, MAP_PRIVATE, -1, 0) = 0x1`,
 			`7 fork() = 8`, `8 getpid() = 8`,
