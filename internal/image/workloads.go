@@ -124,6 +124,7 @@ func fillNginx(t testing.TB, i *Image) {
 	i.Program(t, "nginx")
 	i.Busybox(t, "sh", "wget", "sleep")
 	i.Put(t, "/srv/hello.txt", "hello\n", 0o644)
+	i.Put(t, "/srv/slow.txt", strings.Repeat("slow\n", 24_000), 0o644)
 	i.Put(t, "/var/log/nginx/error.log", "", 0o644)
 	i.program(t, "nginx.conf", "/etc/nginx/nginx.conf")
 	i.program(t, "nginx.sh", "/work/job.sh")
