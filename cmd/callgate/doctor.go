@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/callgate/callgate/kernel"
+	"github.com/callgate/callgate/observe/ebpf"
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -71,10 +73,12 @@ type feature struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// needs are the features that a command cannot do without.
+// needs are the features that a command cannot do without: all of Needs, and
+// one of OneOf where that names any.
 type needs struct {
 	Command string   `json:"command"`
 	Needs   []string `json:"needs"`
+	OneOf   []string `json:"one_of,omitempty"`
 	Usable  bool     `json:"usable"`
 }
 
@@ -84,8 +88,14 @@ var commandNeeds = []needs{
 	{Command: "run", Needs: []string{"filter"}},
 	{Command: "run --at, --after, --explain", Needs: []string{"filter", "ptrace"}},
 	{Command: "run --strict", Needs: []string{"strict", "ptrace"}},
+	{Command: "record COMMAND", OneOf: []string{recordingFeature, "SECCOMP_USER_NOTIF_FLAG_CONTINUE", "ptrace"}},
+	{Command: "record docker run ..., --container, --pid, --cgroup", Needs: []string{recordingFeature}},
 	{Command: "all others"},
 }
+
+// recordingFeature is what the recorder for everything but a command needs of
+// the kernel and of the user.
+const recordingFeature = "eBPF recorder"
 
 func examine() health {
 	h := health{System: runtime.GOOS, LSMs: find(kernel.LSMs()), Logged: find(kernel.LoggedActions())}
@@ -98,16 +108,27 @@ func examine() health {
 	usable := map[string]bool{}
 	for _, f := range kernel.Features() {
 		usable[f.Name] = f.Err == nil
-		h.Features = append(h.Features, feature{f.Group, f.Name, f.Since.String(), f.Err == nil, reason(f)})
+		h.Features = append(h.Features, feature{f.Group, f.Name, f.Since.String(), f.Err == nil, reason(f.Err)})
 	}
+	recording := canRecord()
+	usable[recordingFeature] = recording.Usable
+	h.Features = append(h.Features, recording)
+	has := func(name string) bool { return usable[name] }
+	lacks := func(name string) bool { return !usable[name] }
 	for _, c := range commandNeeds {
-		c.Usable = true
-		for _, name := range c.Needs {
-			c.Usable = c.Usable && usable[name]
-		}
+		c.Usable = !slices.ContainsFunc(c.Needs, lacks) && (len(c.OneOf) == 0 || slices.ContainsFunc(c.OneOf, has))
 		h.Commands = append(h.Commands, c)
 	}
 	return h
+}
+
+// canRecord loads the recorder, which is the one way to know.
+func canRecord() feature {
+	r, err := ebpf.Open(ebpf.Options{})
+	if err == nil {
+		err = r.Close()
+	}
+	return feature{"recording", recordingFeature, "5.8", err == nil, reason(err)}
 }
 
 func find(names []string, err error) finding {
@@ -118,16 +139,16 @@ func find(names []string, err error) finding {
 }
 
 // reason says why a feature cannot be used.
-func reason(f kernel.Feature) string {
+func reason(err error) string {
 	switch {
-	case f.Err == nil:
+	case err == nil:
 		return ""
 	case runtime.GOOS != "linux":
 		return "this is " + runtime.GOOS
-	case errors.Is(f.Err, errors.ErrUnsupported):
+	case errors.Is(err, errors.ErrUnsupported):
 		return "this kernel does not have it"
 	}
-	return f.Err.Error()
+	return err.Error()
 }
 
 func (t *terminal) printHealth(h health) error {
@@ -144,13 +165,20 @@ func (t *terminal) printHealth(h health) error {
 	}
 	fmt.Fprintln(w, "\nCOMMAND\tNEEDS\tUSABLE")
 	for _, c := range h.Commands {
-		list := "nothing of this machine"
-		if len(c.Needs) > 0 {
-			list = strings.Join(c.Needs, ", ")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Command, list, yes(c.Usable, ""))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Command, c, yes(c.Usable, ""))
 	}
 	return w.Flush()
+}
+
+func (n needs) String() string {
+	list := n.Needs
+	if len(n.OneOf) > 0 {
+		list = append(slices.Clip(list), "one of "+strings.Join(n.OneOf, ", "))
+	}
+	if len(list) == 0 {
+		return "nothing of this machine"
+	}
+	return strings.Join(list, ", ")
 }
 
 func (f finding) String() string {
