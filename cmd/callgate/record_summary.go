@@ -11,6 +11,7 @@ import (
 
 	"github.com/callgate/callgate/observe"
 	"github.com/callgate/callgate/profile"
+	"github.com/callgate/callgate/seccomp"
 )
 
 // summarise tells what an observation comes to, as tables.
@@ -24,9 +25,9 @@ func summarise(out io.Writer, o observe.Observation, p *profileFlags) error {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %d calls through %v", count(s.Distinct, "system call"), s.Made, s.ABIs)
-	if s.Reference > 0 {
-		fmt.Fprintf(&b, "; %s allows %d", defaultProfile, s.Reference)
+	fmt.Fprintf(&b, "%s in %s through %s", count(s.Distinct, "system call"), count(s.Made, "call"), abiNames(s.ABIs))
+	if fewer := s.Reference - s.Distinct; fewer > 0 {
+		fmt.Fprintf(&b, ", %d fewer than %s allows", fewer, defaultProfile)
 	}
 	b.WriteString("\n")
 	if s.Lost > 0 {
@@ -113,6 +114,14 @@ func table(b *strings.Builder, heads string, lines []string) {
 	w.Flush()
 }
 
+func abiNames(abis []seccomp.ABI) string {
+	var names []string
+	for _, abi := range abis {
+		names = append(names, abi.String())
+	}
+	return strings.Join(names, ", ")
+}
+
 // nameOf is the name of a call, or its number where it has none.
 func nameOf(c observe.CallSummary) string { return callName(observe.Key{ABI: c.ABI, NR: c.NR}) }
 
@@ -129,7 +138,7 @@ func programs(paths []string) string {
 }
 
 // count is a number of things.
-func count(n int, thing string) string {
+func count[N int | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 
@@ -29,7 +30,13 @@ func (r *recordVerb) target(args []string) (target, error) {
 		}}, nil
 	case r.pid != 0:
 		return target{words: []string{"--pid", strconv.Itoa(r.pid)}, start: func() (*workload, error) {
-			return r.attach(func(rec *ebpf.Recorder) error { return rec.FollowProcess(r.pid) })
+			return r.attach(func(rec *ebpf.Recorder) error {
+				err := rec.FollowProcess(r.pid)
+				if errors.Is(err, os.ErrNotExist) {
+					return fmt.Errorf("--pid %d: there is no such process", r.pid)
+				}
+				return err
+			})
 		}}, nil
 	}
 	line, err := container.ParseCommand(args)

@@ -59,7 +59,9 @@ func (r *Recorder) FollowStart(pid int) error {
 }
 
 // FollowProcess follows a process that runs: all its threads and descendants,
-// and whatever they start. The call in whose midst a thread is counts. The error matches os.ErrNotExist where there is no such process.
+// and whatever they start, except for the process that records. The call in
+// whose midst a thread is counts. The error matches os.ErrNotExist where there
+// is no such process.
 func (r *Recorder) FollowProcess(pid int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,7 +70,8 @@ func (r *Recorder) FollowProcess(pid int) error {
 	}
 	return r.seedAll(func() ([]int, error) {
 		all, err := processes()
-		return descendants(all, pid), err
+		self := os.Getpid()
+		return slices.DeleteFunc(descendants(all, pid), func(pid int) bool { return pid == self }), err
 	})
 }
 
@@ -223,7 +226,7 @@ func (r *Recorder) seedAll(list func() ([]int, error)) error {
 			added += n
 		}
 		if first && alive == 0 {
-			return fmt.Errorf("no process to follow: %w", os.ErrNotExist)
+			return fmt.Errorf("there is no such process: %w", os.ErrNotExist)
 		}
 		if added == 0 {
 			return nil
