@@ -73,8 +73,8 @@ func (r *recordVerb) follow(words []string, w *workload, j *journal) (observe.Re
 		f.live = newLiveLine(r.terminal)
 	}
 	err := f.loop()
-	f.live.clear()
 	f.look(time.Now())
+	f.live.clear()
 	f.recording.End = time.Now().UnixNano()
 	if err == nil {
 		err = f.err
@@ -111,7 +111,7 @@ type follower struct {
 func (f *follower) loop() error {
 	interrupted := make(chan os.Signal, 4)
 	if f.workload.command == nil {
-		signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		notify(interrupted)
 		defer signal.Stop(interrupted)
 	}
 	var over <-chan time.Time
@@ -130,7 +130,7 @@ func (f *follower) loop() error {
 		case <-command:
 			command = nil
 			// From here on what is typed at the terminal ends the recording.
-			signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			notify(interrupted)
 			defer signal.Stop(interrupted)
 			if f.ended() {
 				return nil
@@ -141,6 +141,16 @@ func (f *follower) loop() error {
 			if command == nil && f.ended() {
 				return nil
 			}
+		}
+	}
+}
+
+// notify has the signals that end a recording sent to a channel, but for those
+// that callgate was started to ignore, as by nohup.
+func notify(c chan<- os.Signal) {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
 		}
 	}
 }
