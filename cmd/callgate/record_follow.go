@@ -111,7 +111,7 @@ type follower struct {
 func (f *follower) loop() error {
 	interrupted := make(chan os.Signal, 4)
 	if f.workload.command == nil {
-		notify(interrupted)
+		endedBySignals(interrupted)
 		defer signal.Stop(interrupted)
 	}
 	var over <-chan time.Time
@@ -130,7 +130,7 @@ func (f *follower) loop() error {
 		case <-command:
 			command = nil
 			// From here on what is typed at the terminal ends the recording.
-			notify(interrupted)
+			endedBySignals(interrupted)
 			defer signal.Stop(interrupted)
 			if f.ended() {
 				return nil
@@ -145,9 +145,9 @@ func (f *follower) loop() error {
 	}
 }
 
-// notify has the signals that end a recording sent to a channel, but for those
+// endedBySignals has the signals that end a recording sent to a channel, but for those
 // that callgate was started to ignore, as by nohup.
-func notify(c chan<- os.Signal) {
+func endedBySignals(c chan<- os.Signal) {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		if !signal.Ignored(s) {
 			signal.Notify(c, s)
