@@ -35,7 +35,7 @@ type Summary struct {
 	// Made and Denied count single calls, Lost those that are missing.
 	Made, Denied, Lost uint64
 	ABIs               []seccomp.ABI
-	// Calls are ordered by ABI and number, Executables by path.
+	// Calls are ordered by ABI and number, Executables by path and phase.
 	Calls       []CallSummary
 	Executables []ExecutableSummary
 	// Limits are those of the recordings, each once, sorted.
@@ -66,9 +66,10 @@ type CallSummary struct {
 	Executables []string
 }
 
-// ExecutableSummary is what one program did, in all recordings.
+// ExecutableSummary is what one program did in one phase, in all recordings.
 type ExecutableSummary struct {
-	Path string // "" where it is not known
+	Phase Phase
+	Path  string // "" where it is not known
 	// Distinct is the number of different names, or numbers without one.
 	Distinct     int
 	Made, Denied uint64
@@ -77,7 +78,7 @@ type ExecutableSummary struct {
 // Summary sums the observation up. The error is that of a reference which
 // cannot be resolved.
 func (o Observation) Summary(opts SummaryOptions) (Summary, error) {
-	s := summing{opts: opts, calls: map[Key]*CallSummary{}, executables: map[string]*ExecutableSummary{}, names: map[string]map[string]bool{}}
+	s := summing{opts: opts, calls: map[Key]*CallSummary{}, executables: map[Key]*ExecutableSummary{}, names: map[Key]map[string]bool{}}
 	s.Recordings = len(o.Recordings)
 	for _, r := range o.Recordings {
 		s.Lost += r.Lost
@@ -96,9 +97,9 @@ func (o Observation) Summary(opts SummaryOptions) (Summary, error) {
 type summing struct {
 	Summary
 	opts        SummaryOptions
-	calls       map[Key]*CallSummary // by ABI and number alone
-	executables map[string]*ExecutableSummary
-	names       map[string]map[string]bool // by executable; those made
+	calls       map[Key]*CallSummary       // by ABI and number alone
+	executables map[Key]*ExecutableSummary // by phase and executable alone
+	names       map[Key]map[string]bool    // so as well; those made
 }
 
 // add adds a call of a recording.
@@ -120,15 +121,16 @@ func (s *summing) add(r Recording, k Key, seen Seen) {
 	if !slices.Contains(c.Executables, k.Executable) {
 		c.Executables = append(c.Executables, k.Executable)
 	}
-	e := s.executables[k.Executable]
+	program := Key{Phase: k.Phase, Executable: k.Executable}
+	e := s.executables[program]
 	if e == nil {
-		e = &ExecutableSummary{Path: k.Executable}
-		s.executables[k.Executable] = e
-		s.names[k.Executable] = map[string]bool{}
+		e = &ExecutableSummary{Phase: k.Phase, Path: k.Executable}
+		s.executables[program] = e
+		s.names[program] = map[string]bool{}
 	}
 	e.Made += seen.Count
 	e.Denied += seen.Denied
-	s.names[k.Executable][cmp.Or(c.Name, fmt.Sprint(k.ABI, k.NR))] = true
+	s.names[program][cmp.Or(c.Name, fmt.Sprint(k.ABI, k.NR))] = true
 	s.Made += seen.Count
 	s.Denied += seen.Denied
 }
@@ -155,11 +157,13 @@ func (s *summing) order() {
 		}
 	}
 	s.Distinct = len(made)
-	for path, e := range s.executables {
-		e.Distinct = len(s.names[path])
+	for program, e := range s.executables {
+		e.Distinct = len(s.names[program])
 		s.Executables = append(s.Executables, *e)
 	}
-	slices.SortFunc(s.Executables, func(a, b ExecutableSummary) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Executables, func(a, b ExecutableSummary) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Phase, b.Phase))
+	})
 }
 
 // compare compares with the reference.

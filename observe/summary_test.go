@@ -67,7 +67,8 @@ func TestSummary(t *testing.T) {
 			{ABI: seccomp.X86_64, NR: 250, Name: "keyctl", Denied: 3, First: second(50), Last: second(60), Workload: true, Beyond: true, Executables: []string{"/bin/srv"}},
 		},
 		Executables: []observe.ExecutableSummary{
-			{Path: "", Distinct: 2, Made: 2},
+			{Path: "", Distinct: 1, Made: 1},
+			{Phase: observe.Runtime, Path: "", Distinct: 1, Made: 1},
 			{Path: "/bin/sh", Distinct: 1, Made: 1},
 			{Path: "/bin/srv", Distinct: 3, Made: 12, Denied: 3},
 		},

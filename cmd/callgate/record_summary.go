@@ -95,7 +95,11 @@ func executables(all []observe.ExecutableSummary) []string {
 			lines = append(lines, fmt.Sprintf("and %d more", len(all)-most))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("%s\t%d\t%d", cmp.Or(e.Path, "(not known)"), e.Distinct, e.Made))
+		name := cmp.Or(e.Path, "(not known)")
+		if e.Phase == observe.Runtime {
+			name = "(container runtime)"
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%d", name, e.Distinct, e.Made))
 	}
 	return lines
 }
