@@ -41,6 +41,10 @@ const DockerCaps Capabilities = 1<<0 | 1<<1 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 |
 // NET_RAW and AUDIT_WRITE.
 const PodmanCaps = DockerCaps &^ (1<<13 | 1<<27 | 1<<29)
 
+// CRIOCaps are the 9 capabilities that CRI-O gives a container (crio.conf(5),
+// default_capabilities): Podman's without SYS_CHROOT and SETFCAP.
+const CRIOCaps = PodmanCaps &^ (1<<18 | 1<<31)
+
 // ParseCapability reads the name of a capability as --cap-add takes it: in
 // any case, with or without CAP_ before it.
 func ParseCapability(s string) (Capabilities, error) {

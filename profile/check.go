@@ -17,7 +17,7 @@ import (
 type checker struct {
 	*reporter
 	engine Engine
-	facts  engineFacts
+	facts  reading
 }
 
 func (c *checker) profile(p *Profile) {
@@ -33,15 +33,25 @@ func (c *checker) profile(p *Profile) {
 		at = p.At
 	}
 	c.action("defaultAction", p.DefaultAction.Value, at)
-	c.errno("defaultErrnoRet", p.DefaultAction.Value, p.DefaultErrnoRet, p.DefaultErrno)
+	c.errno("defaultErrnoRet", p.DefaultAction.Value, readIf(c.facts.object, p.DefaultErrnoRet), p.DefaultErrno)
 	c.architectures(p)
 	for _, f := range p.Flags {
-		c.flag(f)
+		if c.facts.object {
+			c.flag(f)
+		}
 	}
 	for i := range p.Syscalls {
 		c.rule(&p.Syscalls[i])
 	}
 	c.listener(p)
+}
+
+// readIf is a number as an engine has it that reads its key or not.
+func readIf(read bool, n *Number) *Number {
+	if read {
+		return n
+	}
+	return nil
 }
 
 // action reports an action that the runtimes do not know.
@@ -126,7 +136,7 @@ func (c *checker) errnoName(key string, ret *Number, name Text) {
 func (c *checker) architectures(p *Profile) {
 	if c.facts.includes && len(p.Architectures) > 0 && len(p.ArchMap) > 0 {
 		c.add(Failure, CodeArchitectures, p.ArchMap[0].At, `use "architectures" or "archMap"`,
-			`both "architectures" and "archMap" are given`)
+			"%s", c.facts.both("architectures", "archMap"))
 	}
 	for _, a := range p.Architectures {
 		c.arch(Failure, a)
@@ -181,16 +191,20 @@ func (c *checker) flag(f Text) {
 func (c *checker) listener(p *Profile) {
 	const notify = "SCMP_ACT_NOTIFY"
 	uses := slices.IndexFunc(p.Syscalls, func(r Rule) bool { return r.Action.Value == notify })
-	switch path := p.ListenerPath; {
+	path, m, hint := p.ListenerPath, p.ListenerMetadata, "give a listenerPath"
+	if !c.facts.object {
+		path, m, hint = Text{}, Text{}, ""
+	}
+	switch {
 	case p.DefaultAction.Value == notify:
 		c.add(Warning, CodeListener, p.DefaultAction.At, "", "runc refuses SCMP_ACT_NOTIFY as defaultAction")
 	case path.Value == "" && uses >= 0:
-		c.add(Warning, CodeListener, p.Syscalls[uses].Action.At, "give a listenerPath",
+		c.add(Warning, CodeListener, p.Syscalls[uses].Action.At, hint,
 			"SCMP_ACT_NOTIFY without listenerPath: runc refuses the profile, with crun the calls fail with ENOSYS")
 	case path.Value != "" && uses < 0:
 		c.add(Note, CodeListener, path.At, "", "listenerPath without a rule of SCMP_ACT_NOTIFY: runc ignores it, crun connects to it")
 	}
-	if m := p.ListenerMetadata; m.Value != "" && p.ListenerPath.Value == "" {
+	if m.Value != "" && path.Value == "" {
 		c.add(Warning, CodeListener, m.At, "give a listenerPath", "listenerMetadata without listenerPath")
 	}
 }
@@ -210,7 +224,7 @@ func (c *checker) rule(r *Rule) {
 		at = r.At
 	}
 	c.action("action", r.Action.Value, at)
-	c.errno("errnoRet", r.Action.Value, r.ErrnoRet, r.Errno)
+	c.errno("errnoRet", r.Action.Value, readIf(c.facts.errnoRet, r.ErrnoRet), r.Errno)
 	c.args(r)
 	if c.facts.includes {
 		c.filter(r.Includes, "the rule never stands")
@@ -222,7 +236,11 @@ func (c *checker) names(r *Rule) {
 	byName := c.facts.includes && r.Name.Value != ""
 	switch {
 	case byName && len(r.Names) > 0:
-		c.add(Failure, CodeNameAndNames, r.Name.At, `use "names" alone`, `both "name" and "names" are given`)
+		s, says := Failure, c.facts.both("name", "names")
+		if !c.facts.nameFirst && (r.Includes != nil || r.Excludes != nil) {
+			s, says = Warning, says+" where the rule stands"
+		}
+		c.add(s, CodeNameAndNames, r.Name.At, `use "names" alone`, "%s", says)
 	case !byName && len(r.Names) == 0:
 		c.add(Warning, CodeNoNames, r.At, `list the calls in "names"`, "a rule without names has no effect; crun refuses it")
 	}
@@ -347,8 +365,8 @@ func (c *checker) filter(f *Filter, effect string) {
 			continue
 		}
 		hint := "names are those of GOARCH, mostly: amd64, x86, arm64"
-		if abi, err := seccomp.ParseABI(n.Value); err == nil && c.facts.archName(abi) != "" {
-			hint = "write " + c.facts.archName(abi)
+		if abi, err := seccomp.ParseABI(n.Value); err == nil && c.facts.names[abi] != "" {
+			hint = "write " + c.facts.names[abi]
 		}
 		c.add(Warning, CodeUnknownArch, n.At, hint, "%v calls no machine %s: it never matches", c.engine, quote(n.Value))
 	}
@@ -357,7 +375,7 @@ func (c *checker) filter(f *Filter, effect string) {
 // isMachine reports whether Docker or Podman calls some machine by that name.
 // One that only the other uses is no mistake: it is how a file serves both.
 func isMachine(name string) bool {
-	for _, table := range []map[seccomp.ABI]string{mobyArches, commonArches} {
+	for _, table := range []map[seccomp.ABI]string{mobyLoongArch.names, commonMachines.names} {
 		for _, n := range table {
 			if n == name {
 				return true

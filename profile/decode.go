@@ -26,22 +26,24 @@ type decoder struct {
 type field[T any] struct {
 	name string
 	// read reports whether an engine reads the key; nil means that all do.
-	read   func(engineFacts) bool
+	read   func(reading) bool
 	decode func(*decoder, *node, *T)
 }
 
-func readsIncludes(e engineFacts) bool  { return e.includes }
-func readsMinKernel(e engineFacts) bool { return e.minKernel }
+func readsIncludes(e reading) bool  { return e.includes }
+func readsMinKernel(e reading) bool { return e.minKernel }
+func readsErrnoRet(e reading) bool  { return e.errnoRet }
+func readsObject(e reading) bool    { return e.object }
 
 var profileFields = []field[Profile]{
 	{"defaultAction", nil, func(d *decoder, n *node, p *Profile) { d.text(n, &p.DefaultAction) }},
-	{"defaultErrnoRet", nil, func(d *decoder, n *node, p *Profile) { pointer(n, &p.DefaultErrnoRet, d.number) }},
+	{"defaultErrnoRet", readsObject, func(d *decoder, n *node, p *Profile) { pointer(n, &p.DefaultErrnoRet, d.number) }},
 	{"defaultErrno", nil, func(d *decoder, n *node, p *Profile) { d.common(n, &p.DefaultErrno) }},
 	{"architectures", nil, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Architectures, d.text) }},
 	{"archMap", readsIncludes, func(d *decoder, n *node, p *Profile) { list(d, n, &p.ArchMap, d.archMap) }},
-	{"flags", nil, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Flags, d.text) }},
-	{"listenerPath", nil, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerPath) }},
-	{"listenerMetadata", nil, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerMetadata) }},
+	{"flags", readsObject, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Flags, d.text) }},
+	{"listenerPath", readsObject, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerPath) }},
+	{"listenerMetadata", readsObject, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerMetadata) }},
 	{"syscalls", nil, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Syscalls, d.rule) }},
 }
 
@@ -54,7 +56,7 @@ var ruleFields = []field[Rule]{
 	{"name", readsIncludes, func(d *decoder, n *node, r *Rule) { d.text(n, &r.Name) }},
 	{"names", nil, func(d *decoder, n *node, r *Rule) { list(d, n, &r.Names, d.text) }},
 	{"action", nil, func(d *decoder, n *node, r *Rule) { d.text(n, &r.Action) }},
-	{"errnoRet", nil, func(d *decoder, n *node, r *Rule) { pointer(n, &r.ErrnoRet, d.number) }},
+	{"errnoRet", readsErrnoRet, func(d *decoder, n *node, r *Rule) { pointer(n, &r.ErrnoRet, d.number) }},
 	{"errno", nil, func(d *decoder, n *node, r *Rule) { d.common(n, &r.Errno) }},
 	{"args", nil, func(d *decoder, n *node, r *Rule) { list(d, n, &r.Args, d.arg) }},
 	{"comment", nil, func(d *decoder, n *node, r *Rule) { d.comment(n, &r.Comment) }},
@@ -136,6 +138,12 @@ var ignoredHints = map[string]string{
 	"minKernel":    "the rule stands for every kernel",
 	"errno":        `write "errnoRet" with a number`,
 	"defaultErrno": `write "defaultErrnoRet" with a number`,
+
+	"errnoRet":         "the calls fail with EPERM",
+	"defaultErrnoRet":  "the calls fail with EPERM",
+	"flags":            "the runtime chooses its own",
+	"listenerPath":     "there is nobody whom SCMP_ACT_NOTIFY could notify",
+	"listenerMetadata": "",
 }
 
 // findKey is the place of a key in the table, as encoding/json finds it:

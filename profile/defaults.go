@@ -1,31 +1,17 @@
 package profile
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// The profiles that are built into engines, each a file in a compact form:
-//
-//	# a comment
-//	default errno 1
-//	arch X86_64: X86 X32
-//	allow: accept accept4
-//	    access
-//	allow if kernel 4.8: ptrace
-//	allow unless cap SYS_ADMIN unless arch s390 s390x when a0 & 0x7e020000 == 0: clone
-//	errno 38 unless cap SYS_ADMIN: clone3
-//
-// "default" is defaultAction, each "arch" an entry of archMap, every other
-// line a rule: its action (SCMP_ACT_ left out, in lower case, errnoRet behind
-// it), the conditions of includes (if) and excludes (unless), its conditions
-// on arguments (when, and), and behind the colon the names, which go on in
-// indented lines. A further profile is a further file; no code knows them.
+// The profiles that are built into engines, with their history, in the form
+// that compact.go describes.
 //
 //go:embed defaults
 var defaultFiles embed.FS
@@ -33,37 +19,208 @@ var defaultFiles embed.FS
 // ErrNoDefault is matched by the error of [Default] for an unknown name.
 var ErrNoDefault = errors.New("no such built-in profile")
 
-// Default is a profile that is built into an engine: docker:default is
-// Docker's newest. Positions in it are those of the compact form in which
-// this package keeps it, which [DefaultLine] shows.
+// history is what is known of an engine's default profile.
+type history struct {
+	engine Engine
+	file   string
+	// oldest and newest are the first release that is known and the last
+	// branch; "" where there is only the newest profile.
+	oldest, newest string
+	code           bool // the profile is made by code: see Profile.Code
+}
+
+// The histories, and where they are from: seccomp/default.json of
+// github.com/moby/profiles, and profiles/seccomp/default.json of
+// github.com/docker/docker before; pkg/seccomp/seccomp.json of
+// go.podman.io/common as each Podman has it; contrib/seccomp of
+// github.com/containerd/containerd. CRI-O takes Podman's, without unshare but
+// for those who have CAP_SYS_ADMIN (internal/config/seccomp).
+var histories = []history{
+	{engine: Docker, file: "docker", oldest: "19.03", newest: "29"},
+	{engine: Podman, file: "podman", oldest: "4.3", newest: "5"},
+	{engine: CRIO, file: "podman"},
+	{engine: Containerd, file: "containerd", oldest: "2.3.4", newest: "2", code: true},
+}
+
+// Default is a profile that is built into an engine. Its name is the engine
+// and a version, or "default" for the newest profile: docker:default,
+// docker:20.10.24, docker:28, podman:4.3, cri-o:default, containerd:2.4.
+// Parts of a version that are left out are the last ones: docker:20.10 is that
+// of 20.10.24. A profile stands until the release that changed it, and in
+// further releases of the last branch that is known.
+//
+// Positions in it are those of the compact form in which this package keeps
+// it, which [DefaultLine] shows. The error matches [ErrNoDefault] and says
+// what there is, the nearest first.
 func Default(name string) (*Profile, error) {
-	text, err := defaultText(name)
+	h, r, err := lookUp(name)
 	if err != nil {
 		return nil, err
 	}
-	return parseCompact(name, text)
+	p, err := parseCompact(name, h.text(), edition{h.engine.String(), r})
+	if err == nil {
+		p.Code = h.code
+	}
+	return p, err
 }
 
-func defaultText(name string) (string, error) {
-	known := Defaults()
-	if !slices.Contains(known, name) {
-		return "", fmt.Errorf("%s: %w: want one of %s", quote(name), ErrNoDefault, strings.Join(known, ", "))
+// DefaultEngine is the engine whose built-in profile has that name, as it reads
+// profiles in that version. The error is that of [Default].
+func DefaultEngine(name string) (Engine, error) {
+	h, r, err := lookUp(name)
+	if err != nil {
+		return 0, err
 	}
-	text, err := fs.ReadFile(defaultFiles, "defaults/"+strings.ReplaceAll(name, ":", "/")+".txt")
-	return string(text), err
+	return h.engine.at(r, name)
+}
+
+// HasDefault reports whether name begins like those of [Default]: with an
+// engine that has a built-in profile, and a colon.
+func HasDefault(name string) bool {
+	_, _, ok := historyOf(name)
+	return ok
+}
+
+// historyOf is the history of the engine that a name begins with, and the rest
+// of the name.
+func historyOf(name string) (history, string, bool) {
+	scheme, version, ok := strings.Cut(name, ":")
+	i := slices.IndexFunc(histories, func(h history) bool { return h.engine.String() == scheme })
+	if !ok || i < 0 {
+		return history{}, "", false
+	}
+	return histories[i], version, true
+}
+
+func lookUp(name string) (history, release, error) {
+	h, version, ok := historyOf(name)
+	if !ok {
+		return h, newest, noDefault(Defaults())
+	}
+	r, ok := parseRelease(version, latest)
+	if !ok || r != newest && !h.knows(r) {
+		return h, r, noDefault(h.nearest(r, ok, name))
+	}
+	return h, r, nil
+}
+
+func noDefault(known []string) error {
+	return fmt.Errorf("%w: want one of %s, or a version between", ErrNoDefault, strings.Join(known, ", "))
+}
+
+// knows reports whether there is anything to say about a release.
+func (h history) knows(r release) bool {
+	first, _ := parseRelease(h.oldest, 0)
+	last, _ := parseRelease(h.newest, latest)
+	return h.oldest != "" && first.compare(r) <= 0 && r.compare(last) <= 0
+}
+
+// nearest are the names of h for one that it does not know: those of the
+// nearest versions first, or the most similar ones.
+func (h history) nearest(r release, isRelease bool, name string) []string {
+	names := h.names()
+	first, _ := parseRelease(h.oldest, 0)
+	switch {
+	case !isRelease:
+		const longest = 64 // bounds the cost
+		name = name[:min(len(name), longest)]
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
+	case first.compare(r) <= 0:
+		slices.Reverse(names)
+	}
+	return names
+}
+
+func (h history) text() string {
+	text, err := defaultFiles.ReadFile("defaults/" + h.file + ".txt")
+	if err != nil {
+		panic(err) // the names of files are constant
+	}
+	return string(text)
+}
+
+// Defaults are the names of the profiles that are all different, by engine,
+// the oldest first. [Default] knows every version between them.
+func Defaults() []string {
+	var names []string
+	for _, h := range histories {
+		names = append(names, h.names()...)
+	}
+	return names
+}
+
+// names are the names of the profiles that are all different: by the first
+// release that had each, or by its branch where no later release of that has
+// another.
+func (h history) names() []string {
+	var names []string
+	changes := h.changes()
+	for i, c := range changes {
+		next := newest
+		if i+1 < len(changes) {
+			next, _ = parseRelease(changes[i+1], 0)
+		}
+		names = append(names, h.engine.String()+":"+shortest(c, next))
+	}
+	return append(names, h.engine.String()+":default")
+}
+
+// changes are the releases that changed the profile, as they are written.
+func (h history) changes() []string {
+	if h.oldest == "" {
+		return nil
+	}
+	written := map[release]string{}
+	for word := range strings.FieldsSeq(h.text()) {
+		_, mark, _ := strings.Cut(word, "@")
+		for _, s := range strings.FieldsFunc(mark, func(r rune) bool { return r == ',' || r == '-' || r == ':' }) {
+			if r, ok := parseRelease(s, 0); ok && r != newest {
+				written[r] = s
+			}
+		}
+	}
+	first, _ := parseRelease(h.oldest, 0)
+	written[first] = h.oldest
+	var out []string
+	for _, r := range slices.SortedFunc(maps.Keys(written), release.compare) {
+		out = append(out, written[r])
+	}
+	return out
+}
+
+// shortest is how the release is called that begins a profile that stands up to
+// another: without the parts that do not tell it from the other.
+func shortest(written string, next release) string {
+	for strings.Count(written, ".") < 2 {
+		written += ".0"
+	}
+	for {
+		dot := strings.LastIndexByte(written, '.')
+		if dot < 0 || strings.Count(written, ".") == 1 && written[dot:] != ".0" {
+			return written // 28.2, and not 28
+		}
+		if r, _ := parseRelease(written[:dot], latest); r.compare(next) >= 0 {
+			return written
+		}
+		written = written[:dot]
+	}
 }
 
 // DefaultLine is what stands at a position in the profile that is built in
 // under that name, as in
 //
-//	allow unless cap SYS_ADMIN unless arch s390 s390x when a0 & 0x7e020000 == 0x0: clone
+//	allow@20.10 unless cap SYS_ADMIN unless arch s390 s390x when a0 & 0x7e020000 == 0x0: clone
 //
 // Of a rule with names on several lines it is the head and the name at the
-// position, with "..." for the others. It is "" where there is nothing.
+// position, with "..." for the others. Behind "@" stands since when. It is ""
+// where there is nothing.
 func DefaultLine(name string, at Pos) string {
-	text, err := defaultText(name)
-	lines := strings.Split(text, "\n")
-	if err != nil || at.Line < 1 || int(at.Line) > len(lines) {
+	h, _, err := lookUp(name)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(h.text(), "\n")
+	if at.Line < 1 || int(at.Line) > len(lines) {
 		return ""
 	}
 	head := int(at.Line) - 1
@@ -80,207 +237,4 @@ func DefaultLine(name string, at Pos) string {
 	}
 	word, _, _ := strings.Cut(line[at.Column-1:], " ")
 	return keywords + ": ... " + word + " ..."
-}
-
-// Defaults are the names that [Default] knows, sorted.
-func Defaults() []string {
-	files, err := fs.Glob(defaultFiles, "defaults/*/*.txt")
-	if err != nil {
-		panic(err) // the pattern is constant
-	}
-	for i, f := range files {
-		f = strings.TrimSuffix(strings.TrimPrefix(f, "defaults/"), ".txt")
-		files[i] = strings.ReplaceAll(f, "/", ":")
-	}
-	slices.Sort(files)
-	return files
-}
-
-// compact reads the compact form.
-type compact struct {
-	profile *Profile
-	line    int32
-}
-
-func parseCompact(name, text string) (*Profile, error) {
-	c := &compact{profile: &Profile{File: name, At: Pos{1, 1}}}
-	for line := range strings.Lines(text) {
-		c.line++
-		if err := c.read(strings.TrimRight(line, "\n")); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, c.line, err)
-		}
-	}
-	return c.profile, nil
-}
-
-func (c *compact) read(line string) error {
-	rules := c.profile.Syscalls
-	if line == "" || line[0] == '#' {
-		return nil
-	}
-	if line[0] == ' ' {
-		if len(rules) == 0 {
-			return errors.New("names before the first rule")
-		}
-		last := &rules[len(rules)-1]
-		last.Names = append(last.Names, c.words(line, 0)...)
-		return nil
-	}
-	head, names, _ := strings.Cut(line, ":")
-	words := c.words(head, 0)
-	rest := c.words(names, len(head)+1)
-	switch words[0].Value {
-	case "default":
-		return c.action(words[1:], &c.profile.DefaultAction, &c.profile.DefaultErrnoRet)
-	case "arch":
-		return c.archMap(words[1:], rest)
-	}
-	return c.rule(words, rest)
-}
-
-// words are the words of a part of the line that starts at byte from.
-func (c *compact) words(part string, from int) []Text {
-	out := make([]Text, 0, 1+strings.Count(part, " "))
-	for i := 0; i < len(part); i++ {
-		if part[i] == ' ' {
-			continue
-		}
-		n := strings.IndexByte(part[i:], ' ')
-		if n < 0 {
-			n = len(part) - i
-		}
-		out = append(out, Text{part[i : i+n], Pos{c.line, int32(from + i + 1)}})
-		i += n
-	}
-	return out
-}
-
-// action reads an action and its errno.
-func (c *compact) action(words []Text, action *Text, errnoRet **Number) error {
-	if len(words) == 0 || len(words) > 2 {
-		return errors.New("want an action")
-	}
-	*action = Text{"SCMP_ACT_" + strings.ToUpper(words[0].Value), words[0].At}
-	if len(words) == 1 {
-		return nil
-	}
-	*errnoRet = new(Number)
-	return c.number(words[1], *errnoRet)
-}
-
-func (c *compact) number(word Text, into *Number) error {
-	v, err := strconv.ParseUint(word.Value, 0, 64)
-	*into = Number{v, word.At}
-	return err
-}
-
-func (c *compact) archMap(arch, subs []Text) error {
-	if len(arch) != 1 {
-		return errors.New("want one architecture")
-	}
-	m := ArchMap{At: arch[0].At, Architecture: arch[0], SubArchitectures: subs}
-	prefix(&m.Architecture, "SCMP_ARCH_")
-	for i := range subs {
-		prefix(&subs[i], "SCMP_ARCH_")
-	}
-	c.profile.ArchMap = append(c.profile.ArchMap, m)
-	return nil
-}
-
-func prefix(t *Text, p string) { t.Value = p + t.Value }
-
-// rule reads the head of a rule: words up to the first keyword are its
-// action, those behind each keyword a condition.
-func (c *compact) rule(words, names []Text) error {
-	r := Rule{At: words[0].At, Names: names}
-	n := nextKeyword(words)
-	if err := c.action(words[:n], &r.Action, &r.ErrnoRet); err != nil {
-		return err
-	}
-	for words = words[n:]; len(words) > 0; words = words[n:] {
-		n = 1 + nextKeyword(words[1:])
-		if err := c.condition(&r, words[0].Value, words[1:n]); err != nil {
-			return err
-		}
-	}
-	c.profile.Syscalls = append(c.profile.Syscalls, r)
-	return nil
-}
-
-func nextKeyword(words []Text) int {
-	for i, w := range words {
-		switch w.Value {
-		case "if", "unless", "when", "and":
-			return i
-		}
-	}
-	return len(words)
-}
-
-func (c *compact) condition(r *Rule, keyword string, words []Text) error {
-	switch keyword {
-	case "if":
-		return c.filter(&r.Includes, words)
-	case "unless":
-		return c.filter(&r.Excludes, words)
-	}
-	return c.arg(r, words)
-}
-
-func (c *compact) filter(into **Filter, words []Text) error {
-	if len(words) < 2 {
-		return errors.New("want cap, arch or kernel and a value")
-	}
-	if *into == nil {
-		*into = &Filter{At: words[0].At}
-	}
-	f, list := *into, words[1:]
-	switch words[0].Value {
-	case "cap":
-		for i := range list {
-			prefix(&list[i], "CAP_")
-		}
-		f.Caps = list
-	case "arch":
-		f.Arches = list
-	case "kernel":
-		v, ok := parseMinKernel(list[0].Value)
-		if !ok {
-			return fmt.Errorf("%q is no kernel version", list[0].Value)
-		}
-		f.MinKernel = &MinKernel{list[0], v}
-	default:
-		return fmt.Errorf("unknown condition %q", words[0].Value)
-	}
-	return nil
-}
-
-// arg reads a0 == 1, or a0 & mask == value.
-func (c *compact) arg(r *Rule, words []Text) error {
-	if len(words) != 3 && (len(words) != 5 || words[1].Value != "&" || words[3].Value != "==") {
-		return errors.New("want a condition as in a0 == 1 or a0 & 7 == 1")
-	}
-	a := Arg{At: words[0].At}
-	index := Text{strings.TrimPrefix(words[0].Value, "a"), words[0].At}
-	if err := c.number(index, &a.Index); err != nil {
-		return err
-	}
-	if err := c.number(words[2], &a.Value); err != nil {
-		return err
-	}
-	if len(words) == 5 {
-		if err := c.number(words[4], &a.ValueTwo); err != nil {
-			return err
-		}
-	}
-	for name, op := range opNames {
-		if op.String() == words[1].Value {
-			a.Op = Text{name, words[1].At}
-		}
-	}
-	if a.Op.Value == "" {
-		return fmt.Errorf("unknown operator %q", words[1].Value)
-	}
-	r.Args = append(r.Args, a)
-	return nil
 }

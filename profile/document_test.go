@@ -52,6 +52,7 @@ func TestWriteDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			p.Code = false // which no document says
 			rewritten(t, p, profile.Podman)
 			for i, line := range bytes.Split(written(t, p), []byte("\n")) {
 				if len(line) > 100 {

@@ -1,7 +1,6 @@
 package profile_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -68,37 +67,6 @@ func TestCapabilities(t *testing.T) {
 	for number, name := range map[int]string{0: "CAP_CHOWN", 16: "CAP_SYS_MODULE", 21: "CAP_SYS_ADMIN", 34: "CAP_SYSLOG", 39: "CAP_BPF", 40: "CAP_CHECKPOINT_RESTORE"} {
 		if c, err := profile.ParseCapability(name); err != nil || c != 1<<number || !c.Has(name) || c.Has(strings.ToLower(name)) {
 			t.Errorf("%s is %#x, %v", name, uint64(c), err)
-		}
-	}
-}
-
-func TestParseEngine(t *testing.T) {
-	for _, e := range profile.Engines() {
-		if got, err := profile.ParseEngine(strings.ToUpper(e.String())); err != nil || got != e {
-			t.Errorf("%v is read as %v, %v", e, got, err)
-		}
-	}
-	for in, want := range map[string]profile.Engine{"crio": profile.CRIO, "kubernetes": profile.Containerd, "buildah": profile.Podman, "moby": profile.Docker} {
-		if got, err := profile.ParseEngine(in); err != nil || got != want {
-			t.Errorf("%q is %v, %v", in, got, err)
-		}
-	}
-	if _, err := profile.ParseEngine("rkt"); err == nil {
-		t.Error("rkt is an engine")
-	}
-}
-
-func TestDefaults(t *testing.T) {
-	for _, name := range profile.Defaults() {
-		p, err := profile.Default(name)
-		if err != nil || len(p.Syscalls) == 0 || p.DefaultAction.Value == "" {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, bad := range []string{"", "docker", "docker:1.0", "docker:../docker/default", "docker/default"} {
-		_, err := profile.Default(bad)
-		if !errors.Is(err, profile.ErrNoDefault) || !strings.Contains(err.Error(), "docker:default") {
-			t.Errorf("%q: error %v", bad, err)
 		}
 	}
 }

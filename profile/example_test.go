@@ -70,7 +70,7 @@ func ExampleProfile_Resolve() {
 	}
 	// Output:
 	// [x86_64 x86 x32] ERRNO(EPERM)
-	// init_module: ALLOW at docker:default:85:40
+	// init_module: ALLOW at docker:default:98:40
 }
 
 func ExampleFromRules() {

@@ -23,6 +23,11 @@ type Profile struct {
 	ListenerPath     Text
 	ListenerMetadata Text
 	Syscalls         []Rule
+
+	// Code is set for a profile that is no document but made by an engine's
+	// code, as containerd's is: its conditions hold for every engine, even for
+	// one that reads none in documents.
+	Code bool
 }
 
 // Text is a string of a document.

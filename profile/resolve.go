@@ -59,6 +59,9 @@ func (p *Profile) Resolve(env Env) (Resolved, error) {
 		env:      env,
 		facts:    env.Engine.facts(),
 	}
+	if p.Code {
+		r.facts = containerdCode
+	}
 	out := r.resolve(p)
 	if err := r.sorted().err(); err != nil {
 		return Resolved{}, err
@@ -69,7 +72,7 @@ func (p *Profile) Resolve(env Env) (Resolved, error) {
 type resolver struct {
 	reporter
 	env   Env
-	facts engineFacts
+	facts reading
 }
 
 func (r *resolver) resolve(p *Profile) Resolved {
@@ -79,11 +82,13 @@ func (r *resolver) resolve(p *Profile) Resolved {
 		return out
 	}
 	out.DefaultAction = p.DefaultAction.Value
-	out.DefaultErrnoRet = r.errno(p.DefaultErrnoRet, p.DefaultErrno)
+	out.DefaultErrnoRet = r.errno(readIf(r.facts.object, p.DefaultErrnoRet), p.DefaultErrno)
 	out.Architectures = r.architectures(p)
-	out.Flags = r.flags(p.Flags)
-	out.ListenerPath = p.ListenerPath.Value
-	out.ListenerMetadata = p.ListenerMetadata.Value
+	if r.facts.object {
+		out.Flags = r.flags(p.Flags)
+		out.ListenerPath = p.ListenerPath.Value
+		out.ListenerMetadata = p.ListenerMetadata.Value
+	}
 	for i := range p.Syscalls {
 		if rule, ok := r.rule(p, i); ok {
 			out.Syscalls = append(out.Syscalls, rule)
@@ -98,7 +103,7 @@ func (r *resolver) architectures(p *Profile) []string {
 		return listed
 	}
 	if len(listed) > 0 {
-		r.add(Failure, CodeArchitectures, p.ArchMap[0].At, `use "architectures" or "archMap"`, `both "architectures" and "archMap" are given`)
+		r.add(Failure, CodeArchitectures, p.ArchMap[0].At, `use "architectures" or "archMap"`, "%s", r.facts.both("architectures", "archMap"))
 		return nil
 	}
 	if !r.facts.looksUp(r.env.ABI) {
@@ -129,7 +134,7 @@ func (r *resolver) rule(p *Profile, i int) (ResolvedRule, bool) {
 	stands := r.stands(rule)
 	both := r.facts.includes && rule.Name.Value != "" && len(rule.Names) > 0
 	if both && (stands || r.facts.nameFirst) {
-		r.add(Failure, CodeNameAndNames, rule.Name.At, `use "names" alone`, `both "name" and "names" are given`)
+		r.add(Failure, CodeNameAndNames, rule.Name.At, `use "names" alone`, "%s", r.facts.both("name", "names"))
 	}
 	if !stands {
 		return ResolvedRule{}, false
@@ -144,7 +149,7 @@ func (r *resolver) rule(p *Profile, i int) (ResolvedRule, bool) {
 	out := ResolvedRule{
 		Names:    values(names),
 		Action:   rule.Action.Value,
-		ErrnoRet: r.errno(rule.ErrnoRet, rule.Errno),
+		ErrnoRet: r.errno(readIf(r.facts.errnoRet, rule.ErrnoRet), rule.Errno),
 		Args:     resolvedArgs(rule.Args),
 		Origin:   p.origin(rule.At, i),
 		Origins:  make([]policy.Origin, len(names)),
@@ -186,7 +191,7 @@ func (r *resolver) hasKernel(k *MinKernel) bool {
 }
 
 func (r *resolver) onMachine(arches []Text) bool {
-	name := r.facts.archName(r.env.ABI)
+	name := r.facts.names[r.env.ABI]
 	return slices.ContainsFunc(arches, func(a Text) bool { return a.Value == name })
 }
 

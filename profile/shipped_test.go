@@ -1,17 +1,12 @@
 package profile_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/callgate/callgate/internal/need"
 	"github.com/callgate/callgate/profile"
-	"github.com/callgate/callgate/seccomp"
 )
 
 // TestShippedProfiles: the profiles that Docker and Podman ship have no
@@ -33,40 +28,4 @@ func TestShippedProfiles(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestDockerDefaultData compares docker:default with the profile of Docker
-// 29.7.2, which differs only in how it lists socket families.
-func TestDockerDefaultData(t *testing.T) {
-	data, err := os.ReadFile(need.Data(t, "moby-default/docker-v29.7.2/default.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, _, err := profile.Parse("29.7.2", data, profile.Docker)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := profile.Default("docker:default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, caps := range capSets() {
-		env := profile.Env{ABI: seccomp.X86_64, Caps: caps, Kernel: seccomp.Version{Major: 6, Minor: 18}}
-		if g, w := withoutSocket(t, got, env), withoutSocket(t, want, env); g != w {
-			t.Fatalf("%v differs:\n%s", env, cmp.Diff(w, g))
-		}
-	}
-}
-
-func withoutSocket(t *testing.T, p *profile.Profile, env profile.Env) string {
-	r, err := p.Resolve(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Syscalls = slices.DeleteFunc(r.Syscalls, func(s profile.ResolvedRule) bool { return slices.Contains(s.Names, "socket") })
-	text, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

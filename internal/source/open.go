@@ -73,11 +73,10 @@ func Open(name string, o Options) (*Source, error) {
 	case ok && (scheme == "pid" || scheme == "container"):
 		return nil, &Error{name, errors.New("filters of live processes cannot be read by name yet"), fileHint(name,
 			"write the filter to a file and name that")}
-	case ok && builtin(scheme):
+	case profile.HasDefault(name):
 		p, err := profile.Default(name)
 		if err != nil {
-			return nil, &Error{name, fmt.Errorf("%w: want one of %s", profile.ErrNoDefault, strings.Join(profile.Defaults(), ", ")),
-				fileHint(name, "")}
+			return nil, &Error{name, err, fileHint(name, "")}
 		}
 		s, err := document(name, p, nil, o)
 		if err == nil {
@@ -102,11 +101,6 @@ func fileHint(name, otherwise string) string {
 		return otherwise
 	}
 	return "the file of that name is ./" + name
-}
-
-// builtin reports whether scheme is an engine with profiles of its own.
-func builtin(scheme string) bool {
-	return scheme == profile.Docker.String() || scheme == profile.Podman.String()
 }
 
 // ReadFile reads a file, or in for "-".

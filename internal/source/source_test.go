@@ -124,6 +124,32 @@ func TestBuiltIn(t *testing.T) {
 	}
 }
 
+// Every engine's default is there by name, with the lines that decide.
+func TestDefaults(t *testing.T) {
+	for _, name := range append(profile.Defaults(), "docker:24.0.7", "podman:4.9") {
+		o := options(seccomp.X86_64, "")
+		o.Env.Engine, _ = profile.DefaultEngine(name)
+		src, err := Open(name, o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p, err := src.Policy()
+		if err != nil || len(src.Diagnostics) > 0 {
+			t.Errorf("%s: %v %v", name, err, src.Diagnostics)
+			continue
+		}
+		decision, err := p.Decide(seccomp.Data{Arch: seccomp.X86_64.Arch(), NR: 0})
+		if err != nil || decision.Rule == nil {
+			t.Errorf("%s: read: %+v, %v", name, decision, err)
+			continue
+		}
+		if line := src.Line(decision.Rule.Origin); !strings.HasPrefix(line, "allow: ... read ") || !strings.HasPrefix(src.Line(src.Default), "default") {
+			t.Errorf("%s: read is allowed by %q", name, line)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for _, c := range []struct{ name, content, want, hint string }{
 		{"-", "", "stdin: the file is empty", ""},
@@ -135,7 +161,10 @@ func TestErrors(t *testing.T) {
 		{"-", "\xff\xfe", "stdin: neither text nor a raw filter", ""},
 		{"-", `{"defaultAction": "SCMP_ACT_ALOW"}`, "stdin:1:19: ", ""},
 		{"-", `[]`, "stdin:1:1: ", ""},
-		{"docker:0.1", "", "docker:0.1: ", ""},
+		{"docker:0.1", "", "docker:0.1: no such built-in profile: want one of docker:19.03, ", ""},
+		{"cri-o:1.30", "", "cri-o:1.30: no such built-in profile: want one of cri-o:default", ""},
+		{"containerd:", "", "containerd:: no such built-in profile: want one of containerd:", ""},
+		{"rkt:default", "", "rkt:default: no such file", ""},
 		{"pid:1", "", "cannot be read by name yet", "write the filter to a file"},
 		{"container:web", "", "cannot be read by name yet", "write the filter to a file"},
 		{"default", "", "default: no such file", "docker:default"},
