@@ -3,6 +3,7 @@ package profile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -56,6 +57,16 @@ func (e edition) has(mark string) (bool, error) {
 		return false, fmt.Errorf("%q is neither a release nor an engine", mark)
 	}
 	return when.has(e.release), nil
+}
+
+// line is a line without the words that are not part of the edition.
+func (e edition) line(line string) string {
+	words := slices.DeleteFunc(strings.Split(line, " "), func(word string) bool {
+		_, mark, marked := strings.Cut(strings.TrimSuffix(word, ":"), "@")
+		there, err := e.has(mark)
+		return marked && err == nil && !there
+	})
+	return strings.Join(words, " ")
 }
 
 func parseCompact(name, text string, of edition) (*Profile, error) {

@@ -50,6 +50,14 @@ func TestDefaultLine(t *testing.T) {
 	if got := profile.DefaultLine("docker:1.0", profile.Pos{Line: 1, Column: 1}); got != "" {
 		t.Errorf("no such profile: %q", got)
 	}
+	modules := p.Syscalls[slices.IndexFunc(p.Syscalls, func(r profile.Rule) bool { return r.Names[0].Value == "delete_module" })]
+	const newest, oldest = "allow if cap SYS_MODULE: delete_module init_module finit_module", " query_module@-20.10"
+	if got := profile.DefaultLine("docker:default", modules.At); got != newest {
+		t.Errorf("the newest line is %q", got)
+	}
+	if got := profile.DefaultLine("docker:19.03", modules.At); got != newest+oldest {
+		t.Errorf("the oldest line is %q", got)
+	}
 	names := p.Syscalls[0].Names
 	for _, column := range []int32{-1, 0, 1 << 30} {
 		if got := profile.DefaultLine(p.File, profile.Pos{names[len(names)-1].At.Line, column}); got != "allow: ..." {

@@ -212,10 +212,10 @@ func shortest(written string, next release) string {
 //	allow@20.10 unless cap SYS_ADMIN unless arch s390 s390x when a0 & 0x7e020000 == 0x0: clone
 //
 // Of a rule with names on several lines it is the head and the name at the
-// position, with "..." for the others. Behind "@" stands since when. It is ""
-// where there is nothing.
+// position, with "..." for the others. Behind "@" stands since when; what the
+// profile does not have is left out. It is "" where there is nothing.
 func DefaultLine(name string, at Pos) string {
-	h, _, err := lookUp(name)
+	h, r, err := lookUp(name)
 	if err != nil {
 		return ""
 	}
@@ -229,7 +229,7 @@ func DefaultLine(name string, at Pos) string {
 		head--
 	}
 	if head+1 == len(lines) || !strings.HasPrefix(lines[head+1], " ") {
-		return line // with all of its names
+		return edition{h.engine.String(), r}.line(line)
 	}
 	keywords, _, _ := strings.Cut(lines[head], ":")
 	if at.Column < 1 || int(at.Column) > len(line) {

@@ -17,7 +17,7 @@ import (
 // plain "docker run" on this machine.
 type envFlags struct {
 	arch    archFlag
-	engine  string
+	engines engineFlag
 	capAdd  []string
 	capDrop []string
 	kernel  string
@@ -25,23 +25,27 @@ type envFlags struct {
 
 func (e *envFlags) register(cmd *cobra.Command) {
 	e.arch.register(cmd)
-	words := make([]string, 0, 5)
-	for _, engine := range profile.Engines() {
-		words = append(words, engine.String())
-	}
-	choose(cmd, &e.engine, "engine", "the engine that reads the profile", words...)
+	e.engines.register(cmd)
 	flags := cmd.Flags()
 	flags.StringSliceVar(&e.capAdd, "cap-add", nil, "a capability `CAP` that the container has in addition, as in docker run")
 	flags.StringSliceVar(&e.capDrop, "cap-drop", nil, "a capability `CAP` that the container does not have, as in docker run")
 	flags.StringVar(&e.kernel, "kernel", "", "the kernel `VERSION`, as in 5.15 (default: the running one)")
 }
 
-// env is the environment that the flags describe.
-func (e *envFlags) env() (profile.Env, error) {
-	engine, err := profile.ParseEngine(e.engine)
-	if err != nil {
-		return profile.Env{}, usage(err, "")
+// env is the environment that the flags describe for the policy of that name:
+// the engine is the one that is given, that of a built-in profile, or Docker.
+func (e *envFlags) env(name string) (profile.Env, error) {
+	if len(e.engines.list) > 0 {
+		return e.under(e.engines.list[0])
 	}
+	if own, err := profile.DefaultEngine(name); err == nil {
+		return e.under(own)
+	}
+	return e.under(profile.Docker)
+}
+
+// under is the environment that the flags describe, under an engine.
+func (e *envFlags) under(engine profile.Engine) (profile.Env, error) {
 	if e.arch.abi == 0 {
 		return profile.Env{}, usagef("name one with --arch", "this machine has no ABI of Linux")
 	}
@@ -51,10 +55,7 @@ func (e *envFlags) env() (profile.Env, error) {
 	}
 	env := profile.DockerEnv(e.arch.abi, version)
 	env.Engine = engine
-	if engine == profile.Podman {
-		env.Caps = profile.PodmanCaps
-	}
-	if env.Caps, err = env.Caps.Adjust(e.capAdd, e.capDrop); err != nil {
+	if env.Caps, err = engine.Caps().Adjust(e.capAdd, e.capDrop); err != nil {
 		return profile.Env{}, usage(err, "")
 	}
 	return env, nil
@@ -76,7 +77,7 @@ func (e *envFlags) version() (seccomp.Version, error) {
 // open resolves the name of a policy. Of a profile that is refused it tells what
 // else is doubtful, so that all can be mended at once.
 func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
-	env, err := e.env()
+	env, err := e.env(name)
 	if err != nil {
 		return nil, err
 	}

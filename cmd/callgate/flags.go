@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -93,6 +95,59 @@ func (a *archFlag) registerAs(cmd *cobra.Command, name, help string) {
 		var names []string
 		for _, abi := range seccomp.ABIs() {
 			names = append(names, abi.String())
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// engineFlag is a flag that names the engine that reads a profile, or several.
+type engineFlag struct {
+	list []profile.Engine // none: not given
+}
+
+func (e *engineFlag) String() string {
+	names := make([]string, len(e.list))
+	for i, engine := range e.list {
+		names[i] = engine.String()
+	}
+	return strings.Join(names, ",")
+}
+
+func (e *engineFlag) Type() string { return "ENGINE" }
+
+func (e *engineFlag) Set(s string) error {
+	engine, err := profile.ParseEngine(s)
+	e.list = []profile.Engine{engine}
+	return err
+}
+
+// engineList is an engineFlag that takes more than one, with commas between
+// them.
+type engineList struct{ *engineFlag }
+
+func (e engineList) Set(s string) error {
+	e.list = nil
+	for _, name := range strings.Split(s, ",") {
+		engine, err := profile.ParseEngine(name)
+		if err != nil {
+			return err
+		}
+		e.list = append(e.list, engine)
+	}
+	return nil
+}
+
+func (e *engineFlag) register(cmd *cobra.Command) {
+	e.registerAs(cmd, e, "the `ENGINE` that reads the profile: docker, podman, cri-o, containerd or oci, or Docker in a version, as in docker-20.10 (default: that of a built-in profile, or docker)")
+}
+
+// registerAs registers the flag, or what stands for it, with its help.
+func (e *engineFlag) registerAs(cmd *cobra.Command, value pflag.Value, help string) {
+	cmd.Flags().Var(value, "engine", help)
+	_ = cmd.RegisterFlagCompletionFunc("engine", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, engine := range profile.Readings() {
+			names = append(names, engine.String())
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})

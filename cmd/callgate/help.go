@@ -7,12 +7,14 @@ is that meaning and nothing else, and runs a command under it.
 
 A POLICY is named by
   web.json          a profile, or an OCI config.json; "-" is standard input
-  docker:default    a profile that is built into an engine
+  docker:default    a profile that is built into an engine, the newest one; that
+                    of a version is docker:20.10 or podman:4.3
   unconfined        everything allowed
   web.bpf           a raw filter; the text of one, or of a policy, will do, too
 
 What a profile means depends on --engine, --arch, --cap-add, --cap-drop and
---kernel: by default it is what a plain "docker run" makes of it here.
+--kernel: by default it is what a plain "docker run" makes of it here, and of a
+built-in profile what its own engine does.
 
 The exit status is 0 for yes, 1 where the answer is no (denied, different), 2
 for a command line or input that cannot be used, 3 where this machine cannot

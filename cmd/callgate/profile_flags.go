@@ -70,7 +70,7 @@ func (p *profileFlags) check(t *terminal) error {
 		}
 		o.DenyErrno = e
 	}
-	env, err := p.env.env()
+	env, err := p.env.env(p.base)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,11 @@ func (p *profileFlags) check(t *terminal) error {
 
 // readBase reads the profile that is to be changed.
 func (p *profileFlags) readBase(t *terminal, env profile.Env) (*profile.Profile, error) {
-	if base, err := profile.Default(p.base); err == nil {
+	if profile.HasDefault(p.base) {
+		base, err := profile.Default(p.base)
+		if err != nil {
+			return nil, &source.Error{Name: p.base, Err: err}
+		}
 		return base, nil
 	}
 	data, err := source.ReadFile(p.base, t.in)

@@ -6,7 +6,7 @@
 //	web.asm          a filter in the text form of package bpf
 //	web.policy       a policy in the text form of package policy
 //	-                any of these on standard input
-//	docker:default   a profile that is built into an engine
+//	docker:default   a profile that is built into an engine: docker:20.10, cri-o:default
 //	unconfined       no filter: everything is allowed
 //
 // Files are told apart by what they contain, and not by their names (but for
