@@ -28,9 +28,8 @@ const (
 	OCI
 )
 
-// Docker as older versions read: each is called by the last release for which
-// that is so, or the last before the next branch. Source: the history of
-// profiles/seccomp in github.com/moby/moby.
+// Docker as older versions read: each is called by a branch in which that was
+// so. Source: the history of profiles/seccomp in github.com/moby/moby.
 const (
 	// Docker28 has no name for a machine of LoongArch: 27.3 and later up to
 	// 29.4.2, and 25.0 from 25.0.7.
