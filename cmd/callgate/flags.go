@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
@@ -138,12 +137,7 @@ func (e engineList) Set(s string) error {
 }
 
 func (e *engineFlag) register(cmd *cobra.Command) {
-	e.registerAs(cmd, e, "the `ENGINE` that reads the profile: docker, podman, cri-o, containerd or oci, or Docker in a version, as in docker-20.10 (default: that of a built-in profile, or docker)")
-}
-
-// registerAs registers the flag, or what stands for it, with its help.
-func (e *engineFlag) registerAs(cmd *cobra.Command, value pflag.Value, help string) {
-	cmd.Flags().Var(value, "engine", help)
+	cmd.Flags().Var(e, "engine", "the `ENGINE` that reads the profile: docker, podman, cri-o, containerd or oci, or Docker in a version, as in docker-20.10 (default: that of a built-in profile, or docker)")
 	_ = cmd.RegisterFlagCompletionFunc("engine", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		for _, engine := range profile.Readings() {
