@@ -47,6 +47,10 @@ func TestRecorder(t *testing.T) {
 	t.Run("Killed", func(t *testing.T) { recordertest.Killed(t, killedArgument) })
 }
 
-func BenchmarkDD(b *testing.B) { start.DD(b) }
+func BenchmarkDD(b *testing.B) { start.DD(b, 200_000) }
 
 func BenchmarkRedis(b *testing.B) { start.Redis(b) }
+
+func BenchmarkFind(b *testing.B) { start.Find(b) }
+
+func BenchmarkBuild(b *testing.B) { start.Build(b) }

@@ -1,6 +1,8 @@
 package recordertest
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -54,22 +56,54 @@ func (start Start) inTurn(b *testing.B, work func(Start) time.Duration) {
 	b.ReportMetric(float64(high.Microseconds())/1000, "ms-recorded")
 }
 
-// DD compares dd with blocks of one byte: two cheap calls each.
-func (start Start) DD(b *testing.B) {
-	c := Command(b, Null(b), need.Program(b, "dd"), "if=/dev/zero", "of=/dev/null", "bs=1", "count=200000", "status=none")
-	start.inTurn(b, func(start Start) time.Duration {
-		begin := time.Now()
-		r, err := start(c, false)
-		if err != nil {
+// DD compares dd with blocks of one byte, as many as blocks: two cheap calls
+// each.
+func (start Start) DD(b *testing.B, blocks int) {
+	start.job(b, Command(b, Null(b), need.Program(b, "dd"), "if=/dev/zero", "of=/dev/null", "bs=1", fmt.Sprint("count=", blocks), "status=none"))
+}
+
+// Find compares a walk over the files of the system.
+func (start Start) Find(b *testing.B) {
+	start.job(b, Command(b, Null(b), need.Program(b, "find"), "/usr", "-xdev", "-size", "+1000000k"))
+}
+
+// Build compares a build in which nothing is left to compile but a package that
+// the cache does not have.
+func (start Start) Build(b *testing.B) {
+	dir := b.TempDir()
+	n := 0
+	work := func(start Start) time.Duration {
+		n++
+		file := filepath.Join(dir, "main.go")
+		text := fmt.Sprintf("package main\n\nimport \"net/http\"\n\nfunc main() { http.Handle(\"/%d\", nil) }\n", n)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			b.Fatal(err)
 		}
-		if status, err := r.Wait(); err != nil || status != 0 {
-			b.Fatalf("dd ended with %#x: %v", uint32(status), err)
-		}
-		elapsed := time.Since(begin)
-		_ = r.Close()
-		return elapsed
-	})
+		return start.elapsed(b, Command(b, Null(b), need.Program(b, "go"), "build", "-o", filepath.Join(dir, "main"), file))
+	}
+	work(plain) // fills the cache
+	start.inTurn(b, work)
+}
+
+// job compares what a command takes.
+func (start Start) job(b *testing.B, c tracee.Command) {
+	start.inTurn(b, func(start Start) time.Duration { return start.elapsed(b, c) })
+}
+
+// elapsed is how long a command takes, with what it takes to start it.
+func (start Start) elapsed(b *testing.B, c tracee.Command) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	r, err := start(c, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if status, err := r.Wait(); err != nil || status != 0 {
+		b.Fatalf("%q ended with %#x: %v", c.Args, uint32(status), err)
+	}
+	elapsed := time.Since(begin)
+	_ = r.Close()
+	return elapsed
 }
 
 // Redis compares what redis-benchmark takes for its requests to a server.
