@@ -5,6 +5,7 @@ package ebpf
 import (
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/callgate/callgate/internal/need"
 	"github.com/callgate/callgate/observe/internal/recordertest"
@@ -14,8 +15,12 @@ import (
 // job is a command under a recorder of its own.
 type job struct {
 	*Recorder
-	held *tracee.Tracee
+	held  *tracee.Tracee
+	begun time.Time
 }
+
+// Begun is when the recorder was open, which is BenchmarkOpen's matter.
+func (j job) Begun() time.Time { return j.begun }
 
 func (j job) PID() int { return j.held.PID() }
 
@@ -27,13 +32,13 @@ func (j job) Wait() (syscall.WaitStatus, error) {
 	return status, err
 }
 
-// jobs records each command by a recorder that is opened for it. What that takes
-// counts, and is told by BenchmarkOpen: some 30 ms.
+// jobs records each command by a recorder that is opened for it.
 var jobs recordertest.Start = func(c tracee.Command, arguments bool) (recordertest.Recorder, error) {
 	r, err := Open(Options{Arguments: arguments})
 	if err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	held, err := tracee.Start(c, tracee.Options{ExitKill: true})
 	if err != nil {
 		return nil, err
@@ -41,7 +46,7 @@ var jobs recordertest.Start = func(c tracee.Command, arguments bool) (recorderte
 	if err := r.FollowStart(held.PID()); err != nil {
 		return nil, err
 	}
-	return job{r, held}, held.Detach()
+	return job{r, held, begun}, held.Detach()
 }
 
 func BenchmarkDD(b *testing.B) {
