@@ -37,7 +37,9 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "policy", inside: "seccomp syscalls"},
 	{pkg: "decode", inside: "seccomp syscalls"},
 	{pkg: "profile", inside: "seccomp syscalls policy", outside: "github.com/opencontainers/runtime-spec"},
-	{pkg: "enforce", inside: "seccomp syscalls policy profile"},
+	{pkg: "enforce/libseccomp", inside: "seccomp syscalls policy", system: "syscall"}, // for the errno values that the library returns
+	{pkg: "enforce/libseccomp/internal/...", inside: "*", system: "os os/exec"},
+	{pkg: "enforce", inside: "seccomp syscalls policy profile enforce/libseccomp"},
 	{pkg: "lift", inside: "seccomp bpf policy"},
 	{pkg: "compile", inside: "seccomp syscalls bpf policy lift"},
 	{pkg: "lint", inside: "seccomp syscalls bpf policy decode profile enforce lift compile"},

@@ -1,0 +1,189 @@
+package libseccomp
+
+import (
+	"syscall"
+
+	"github.com/callgate/callgate/seccomp"
+)
+
+// Fate is what became of a rule, or of a part of one.
+type Fate uint8
+
+// What becomes of rules that are not simply kept.
+const (
+	Shadowed   Fate = 1 + iota // dropped: an earlier rule answers, or is taken to
+	Replaced                   // removed by a later rule without conditions
+	Overridden                 // a later rule of the same action says it too
+)
+
+// Note says that on an ABI a rule has less effect than it says. By is the rule
+// that is the reason.
+type Note struct {
+	Fate     Fate
+	Rule, By *Rule
+	ABI      seccomp.ABI
+}
+
+// Notes are the notes of all rules that were added, in the order in which that
+// became so. Rules that are kept but tried too late are not among them: Decide
+// tells them apart.
+func (f *Filter) Notes() []Note { return f.notes }
+
+// AddRule adds a rule for the ABIs that f has: seccomp_rule_add_array(3). Where
+// it fails for one ABI, nothing is added. The errors are *[Error] values:
+// EINVAL for a call that the release does not know (see [ErrUnknownCall]), an
+// action or conditions that it does not take; EACCES for the action of the
+// filter; EEXIST for a rule that contradicts an earlier one; EFAULT for a number
+// that cannot be found on other ABIs; and [ErrHangs], after which f is of no
+// use and every operation returns that error.
+func (f *Filter) AddRule(r Rule) error {
+	if f.broken != nil {
+		return f.broken
+	}
+	rule := &r
+	if err := f.addRule(rule); err != nil {
+		err.Rule = rule
+		return err
+	}
+	return nil
+}
+
+func (f *Filter) addRule(r *Rule) *Error {
+	if err := f.admit(r); err != nil {
+		return err
+	}
+	var all []target
+	for _, s := range f.abis {
+		ts, err := f.targets(s, r)
+		if err != nil {
+			err.ABI = s.abi
+			return err
+		}
+		all = append(all, ts...)
+	}
+	for _, t := range all {
+		if other := t.conflict(r); other != nil {
+			return &Error{Errno: syscall.EEXIST, ABI: t.s.abi, Other: other.rule,
+				Detail: "another rule tests the same with another action (" + other.action.String() + "): leave one of them out"}
+		}
+	}
+	for _, t := range all {
+		if !f.apply(t, r) {
+			f.broken = &Error{Reason: ErrHangs, Rule: r, ABI: t.s.abi,
+				Detail: "libseccomp does not return from this rule: add it before the others for the same call"}
+			return f.broken
+		}
+	}
+	return nil
+}
+
+// admit does the checks that do not depend on other rules.
+func (f *Filter) admit(r *Rule) *Error {
+	if len(r.Args) > 6 {
+		return refuse(syscall.EINVAL, "%d conditions: a call has 6 arguments", len(r.Args))
+	}
+	nr := r.Number
+	if r.Name != "" {
+		var ok bool
+		if nr, ok = f.version.Resolve(f.native, r.Name); !ok {
+			return &Error{Errno: syscall.EINVAL, Reason: ErrUnknownCall, Detail: "libseccomp " + f.version.String() + " does not know the call"}
+		}
+	}
+	switch {
+	case nr < 0 && nr > -100:
+		return refuse(syscall.EINVAL, "no call has the number %d", nr)
+	case !validAction(r.Action):
+		return refuse(syscall.EINVAL, "%v is no action that libseccomp takes", r.Action)
+	case r.Action == f.fallback:
+		return refuse(syscall.EACCES, "%v is the default action: leave the rule out", r.Action)
+	case len(f.abis) == 0:
+		return refuse(syscall.EINVAL, "the filter has no architecture")
+	}
+	return r.checkArgs()
+}
+
+func (t target) entry() *entry {
+	return t.s.entries[t.nr]
+}
+
+// conflict is the leaf because of which the rule is refused.
+func (t target) conflict(r *Rule) *leaf {
+	e := t.entry()
+	if e == nil || e.always != nil {
+		return nil
+	}
+	n := chain(t.args, t.s.abi.WordBits(), &leaf{action: r.Action, rule: r})
+	if n.tree == nil || covered(e.tree, n.tree) != nil {
+		return nil
+	}
+	return conflict(e.tree, n.tree)
+}
+
+// apply adds a rule that does not conflict. It fails where libseccomp hangs.
+func (f *Filter) apply(t target, r *Rule) bool {
+	e := t.entry()
+	if e == nil {
+		e = &entry{nr: t.nr}
+		t.s.entries[t.nr] = e
+	}
+	if e.always != nil {
+		f.note(Shadowed, r, e.always.rule, t.s.abi)
+		return true
+	}
+	l := &leaf{action: r.Action, rule: r, muxed: t.muxed}
+	n := chain(t.args, t.s.abi.WordBits(), l)
+	switch {
+	case n.leaf != nil:
+		f.replace(e, r, t.s.abi)
+		e.always, e.tree, e.nodes = l, exit{}, 0
+		return true
+	case e.tree.tree == nil:
+		e.nodes = count(n)
+		e.tree = n.share()
+		return true
+	}
+	if other := covered(e.tree, n.tree); other != nil {
+		f.note(Shadowed, r, other.rule, t.s.abi)
+		return true
+	}
+	return f.merge(e, n.share(), t.s.abi)
+}
+
+// merge adds the tests of a rule to those of an entry.
+func (f *Filter) merge(e *entry, n exit, abi seccomp.ABI) bool {
+	l := n.tree.action()
+	before := leaves(e.tree)
+	size := count(n)
+	p := pruner{action: l}
+	p.prune(&e.tree, n.tree)
+	m := merger{version: f.version}
+	if e.tree.tree == nil {
+		e.tree = n
+	} else {
+		m.add(&e.tree, n.tree)
+	}
+	if m.hangs {
+		return false
+	}
+	e.nodes += size - p.freed - m.freed
+	after := leaves(e.tree)
+	for _, r := range before.order {
+		if !after.has[r] {
+			f.note(Overridden, r, l.rule, abi)
+		}
+	}
+	if !after.has[l.rule] {
+		f.note(Shadowed, l.rule, nil, abi)
+	}
+	return true
+}
+
+func (f *Filter) replace(e *entry, by *Rule, abi seccomp.ABI) {
+	for _, r := range leaves(e.tree).order {
+		f.note(Replaced, r, by, abi)
+	}
+}
+
+func (f *Filter) note(fate Fate, r, by *Rule, abi seccomp.ABI) {
+	f.notes = append(f.notes, Note{fate, r, by, abi})
+}

@@ -1,0 +1,256 @@
+package libseccomp
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// x32Bit is the lowest number of x32.
+const x32Bit = 0x40000000
+
+// Build returns the diagram of the program that libseccomp generates: the
+// answers are as the program returns them. It fails with policy.ErrTooLarge, and
+// with [ErrHangs] where there is no program.
+func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
+	if f.broken != nil {
+		return policy.False, f.broken
+	}
+	bad := s.Return(f.badABI)
+	b := &builder{s, s.Return(f.fallback), map[job]policy.Node{}, map[place]*place{}}
+	n := bad
+	for _, p := range f.parts() {
+		n = s.IfThenElse(s.Equal(policy.WordArch, p.arch), b.part(p, bad), n)
+	}
+	if s.Full() {
+		return policy.False, fmt.Errorf("libseccomp: the filter needs more than %d nodes: %w", s.Limit(), policy.ErrTooLarge)
+	}
+	return n, nil
+}
+
+// A builder turns trees into diagrams.
+type builder struct {
+	s        *policy.Space
+	fallback policy.Node
+	done     map[job]policy.Node
+	places   map[place]*place // equal ones are made identical
+}
+
+// A job is a place with what the accumulator has.
+type job struct {
+	at *place
+	a  operand
+}
+
+func (b *builder) part(p part, bad policy.Node) policy.Node {
+	n := b.fallback
+	for _, e := range p.entries {
+		switch {
+		case e.pseudo():
+		case p.dead:
+			if uint32(e.nr) == p.arch {
+				return b.entry(e)
+			}
+		default:
+			n = b.s.IfThenElse(b.s.Equal(policy.WordNR, uint32(e.nr)), b.entry(e), n)
+		}
+	}
+	if p.x32 {
+		other := b.s.And(b.s.AtLeast(policy.WordNR, x32Bit), b.s.Not(b.s.Equal(policy.WordNR, ^uint32(0))))
+		n = b.s.IfThenElse(other, bad, n)
+	}
+	return n
+}
+
+func (b *builder) entry(e *entry) policy.Node {
+	if e.always != nil {
+		return b.s.Return(e.always.action)
+	}
+	return b.walk(b.same(enter(e.tree, operand{}, nil)), operand{})
+}
+
+func (b *builder) same(p *place) *place {
+	if p == nil {
+		return nil
+	}
+	if q, ok := b.places[*p]; ok {
+		return q
+	}
+	b.places[*p] = p
+	return p
+}
+
+// walk is the diagram of the program from a place on.
+func (b *builder) walk(p *place, a operand) policy.Node {
+	if p == nil {
+		return b.fallback
+	}
+	if n, ok := b.done[job{p, a}]; ok || b.s.Full() {
+		return n
+	}
+	has := p.loads(a)
+	n := b.s.IfThenElse(b.test(p.n.test, has), b.exit(p, p.n.yes, has), b.exit(p, p.n.no, has))
+	b.done[job{p, a}] = n
+	return n
+}
+
+func (b *builder) exit(p *place, x exit, a operand) policy.Node {
+	if x.leaf != nil {
+		return b.s.Return(x.leaf.action)
+	}
+	behind := b.same(p.behind())
+	if x.tree != nil {
+		behind = b.same(enter(x, p.n.operand, behind))
+	}
+	return b.walk(behind, a)
+}
+
+// test is the set of calls for which t holds of what the accumulator has.
+func (b *builder) test(t test, a operand) policy.Node {
+	if t.jump == jumpEQ {
+		return b.equal(a, t.datum)
+	}
+	w := policy.ArgLow(a.arg)
+	if a.high {
+		w = policy.ArgHigh(a.arg)
+	}
+	least := uint64(t.datum)
+	if t.jump == jumpGT {
+		least++
+	}
+	if least > math.MaxUint32 {
+		return policy.False
+	}
+	return b.atLeast(w, a.mask, uint32(least), 31)
+}
+
+// atLeast is the set of calls in which bits 0 to bit of a masked word are k's or
+// more.
+func (b *builder) atLeast(w policy.Word, mask, k uint32, bit int) policy.Node {
+	if bit < 0 {
+		return policy.True
+	}
+	lower := b.atLeast(w, mask, k, bit-1)
+	in, want := mask>>bit&1 == 1, k>>bit&1 == 1
+	set := b.s.Bit(w, uint(bit))
+	switch {
+	case !in && want:
+		return policy.False
+	case !in:
+		return lower
+	case want:
+		return b.s.And(set, lower)
+	}
+	return b.s.Or(set, lower)
+}
+
+func (b *builder) equal(a operand, datum uint32) policy.Node {
+	w := policy.ArgLow(a.arg)
+	if a.high {
+		w = policy.ArgHigh(a.arg)
+	}
+	if datum&^a.mask != 0 {
+		return policy.False
+	}
+	r := policy.True
+	for bit := uint(0); bit < 32; bit++ {
+		if a.mask>>bit&1 == 0 {
+			continue
+		}
+		set := b.s.Bit(w, bit)
+		if datum>>bit&1 == 0 {
+			set = b.s.Not(set)
+		}
+		r = b.s.And(set, r)
+	}
+	return r
+}
+
+// Reason says why a call gets its action.
+type Reason uint8
+
+// The reasons of a [Decision].
+const (
+	ByRule    Reason = 1 + iota // the leaf of a rule is reached
+	ByDefault                   // no leaf is reached
+	ByABI                       // the filter does not have the call's ABI
+)
+
+// Decision is the action for one call and where it comes from.
+type Decision struct {
+	Action seccomp.Action
+	Reason Reason
+	Rule   *Rule // decides; nil unless Reason is ByRule
+	// Multiplexer is set where the rule is about a call that this one makes
+	// through socketcall or ipc.
+	Multiplexer bool
+	// Dead is set where the program never loads the number, because the first
+	// call of the section is one that the ABI does not have. Missed is the rule
+	// that would decide otherwise, nil where none would.
+	Dead   bool
+	Missed *Rule
+}
+
+// Decide is the action for one call as the program returns it. It walks the
+// rules as the program does, and not the diagram. Where the library hangs there
+// is no program, and the answer is that of the rules before.
+func (f *Filter) Decide(d seccomp.Data) Decision {
+	for _, p := range f.parts() {
+		if p.arch == d.Arch {
+			return f.decide(p, d)
+		}
+	}
+	return Decision{Action: f.badABI, Reason: ByABI}
+}
+
+func (f *Filter) decide(p part, d seccomp.Data) Decision {
+	if p.x32 && d.NR >= x32Bit && d.NR != ^uint32(0) {
+		return Decision{Action: f.badABI, Reason: ByABI}
+	}
+	l := p.decides(d.NR, &d.Args)
+	var missed *Rule
+	if p.dead {
+		if l != nil {
+			missed = l.rule
+		}
+		l = p.decides(p.arch, &d.Args)
+	}
+	out := Decision{Action: f.fallback, Reason: ByDefault, Dead: p.dead, Missed: missed}
+	if l != nil {
+		out.Action, out.Reason, out.Rule, out.Multiplexer = l.action, ByRule, l.rule, l.muxed
+	}
+	return out
+}
+
+// decides is the leaf that a call with number nr reaches.
+func (p part) decides(nr uint32, args *[6]uint64) *leaf {
+	for _, e := range p.entries {
+		if e.pseudo() || uint32(e.nr) != nr {
+			continue
+		}
+		if e.always != nil {
+			return e.always
+		}
+		return e.tree.reach(args)
+	}
+	return nil
+}
+
+// reach is the leaf that arguments reach, nil where there is none.
+func (x exit) reach(args *[6]uint64) *leaf {
+	var a operand
+	for p := enter(x, operand{}, nil); p != nil; {
+		a = p.loads(a)
+		next := p.n.no
+		if p.n.holds(a.of(args)) {
+			next = p.n.yes
+		}
+		if next.leaf != nil {
+			return next.leaf
+		}
+		p = p.leave(next)
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package libseccomp
+
+import (
+	"cmp"
+	"slices"
+	"syscall"
+
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+// Filter is a filter context of libseccomp (scmp_filter_ctx). It is not safe
+// for concurrent use, except that Decide and Build only read.
+type Filter struct {
+	version  Version
+	native   seccomp.ABI
+	fallback seccomp.Action
+	badABI   seccomp.Action
+	optimize int
+	abis     []*section
+	notes    []Note
+	broken   *Error // the error that ended all: ErrHangs
+}
+
+// A section is the calls of one ABI.
+type section struct {
+	abi     seccomp.ABI
+	entries map[int32]*entry
+}
+
+// An entry is the rules of one call.
+type entry struct {
+	nr     int32
+	always *leaf // an unconditional rule
+	tree   exit  // the conditional ones
+	nodes  int   // of the tree, as the library counts them
+}
+
+// New returns the filter that seccomp_init(3) makes on a machine of the native
+// ABI: it has that ABI, and answers fallback where no rule does.
+func New(v Version, native seccomp.ABI, fallback seccomp.Action) (*Filter, error) {
+	switch {
+	case !v.Valid():
+		return nil, refuse(syscall.EINVAL, "no such version: want one of %v", Versions())
+	case !v.Supports(native):
+		return nil, refuse(syscall.EINVAL, "version %v does not know the architecture %v", v, native)
+	case !validAction(fallback):
+		return nil, refuse(syscall.EINVAL, "%v cannot be the default action", fallback)
+	}
+	f := &Filter{version: v, native: native, fallback: fallback, badABI: seccomp.KillThread, optimize: 1}
+	f.abis = append(f.abis, newSection(native))
+	return f, nil
+}
+
+func newSection(abi seccomp.ABI) *section {
+	return &section{abi: abi, entries: map[int32]*entry{}}
+}
+
+// Version is the release that f models.
+func (f *Filter) Version() Version { return f.version }
+
+// ABIs are the ABIs of f in the order in which they were added.
+func (f *Filter) ABIs() []seccomp.ABI {
+	var abis []seccomp.ABI
+	for _, s := range f.abis {
+		abis = append(abis, s.abi)
+	}
+	return abis
+}
+
+func (f *Filter) section(abi seccomp.ABI) int {
+	return slices.IndexFunc(f.abis, func(s *section) bool { return s.abi == abi })
+}
+
+// AddABI adds an ABI, without rules: seccomp_arch_add(3). It fails with EEXIST
+// where f has it, EDOM where its byte order is not that of the others, and
+// EINVAL where the release does not know it.
+func (f *Filter) AddABI(abi seccomp.ABI) error {
+	switch {
+	case !f.version.Supports(abi):
+		return refuse(syscall.EINVAL, "version %v does not know the architecture %v", f.version, abi)
+	case f.section(abi) >= 0:
+		return refuse(syscall.EEXIST, "the filter has the architecture %v already", abi)
+	case len(f.abis) > 0 && f.abis[0].abi.ByteOrder() != abi.ByteOrder():
+		return refuse(syscall.EDOM, "%v and %v differ in byte order: they need a filter each", f.abis[0].abi, abi)
+	}
+	f.abis = append(f.abis, newSection(abi))
+	return nil
+}
+
+// RemoveABI removes an ABI with its rules: seccomp_arch_remove(3). It fails with
+// EEXIST where f does not have it.
+func (f *Filter) RemoveABI(abi seccomp.ABI) error {
+	i := f.section(abi)
+	if i < 0 {
+		return refuse(syscall.EEXIST, "the filter does not have the architecture %v", abi)
+	}
+	f.abis = slices.Delete(f.abis, i, i+1)
+	return nil
+}
+
+// SetBadABI sets the action for calls through other ABIs, KILL_THREAD unless
+// set: SCMP_FLTATR_ACT_BADARCH.
+func (f *Filter) SetBadABI(a seccomp.Action) error {
+	if !validAction(a) {
+		return refuse(syscall.EINVAL, "%v cannot be the action for other architectures", a)
+	}
+	f.badABI = a
+	return nil
+}
+
+// SetOptimize sets how the program finds a call: 1, one after the other, or 2,
+// by a binary tree (SCMP_FLTATR_CTL_OPTIMIZE). In a tree no section is dead.
+func (f *Filter) SetOptimize(level int) error {
+	if level != 1 && level != 2 {
+		return refuse(syscall.EOPNOTSUPP, "no optimization level %d: want 1 or 2", level)
+	}
+	f.optimize = level
+	return nil
+}
+
+// pseudo reports whether no code is made for e.
+func (e *entry) pseudo() bool { return e.nr < 0 }
+
+// ordered are the entries of a section in the order in which the program tries
+// them: those with the fewest tests first, then by number.
+func (s *section) ordered() []*entry {
+	all := make([]*entry, 0, len(s.entries))
+	for _, e := range s.entries {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.nodes, b.nodes), cmp.Compare(uint32(a.nr), uint32(b.nr)))
+	})
+	return all
+}
+
+// A part is what one AUDIT_ARCH value of the program leads to.
+type part struct {
+	arch    uint32
+	entries []*entry
+	// x32 is set where calls with x32's numbers get the action for other ABIs.
+	x32 bool
+	// dead is set where the number is never loaded, so that numbers are
+	// compared with arch.
+	dead bool
+}
+
+// parts divides f as its program does. x86_64 and x32 share one value.
+func (f *Filter) parts() []part {
+	var parts []part
+	for _, s := range f.abis {
+		if s.abi == seccomp.X32 && f.section(seccomp.X86_64) >= 0 {
+			continue
+		}
+		p := part{arch: s.abi.Arch(), entries: s.ordered(), x32: s.abi == seccomp.X86_64}
+		if i := f.section(seccomp.X32); p.x32 && i >= 0 {
+			p.entries, p.x32 = append(p.entries, f.abis[i].ordered()...), false
+		}
+		p.dead = f.optimize == 1 && !p.x32 && len(p.entries) > 0 && p.entries[0].pseudo()
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// target is a number under which a rule is kept, with the rule's conditions.
+type target struct {
+	s     *section
+	nr    int32
+	args  []Arg
+	muxed bool
+}
+
+// targets are the numbers for which a call has rules on an ABI.
+func (f *Filter) targets(s *section, r *Rule) ([]target, *Error) {
+	if r.Name == "" {
+		return f.byNumber(s, r)
+	}
+	name := r.Name
+	if s.abi != f.native {
+		name = f.version.translated(f.native, name)
+	}
+	direct := target{s, f.version.direct(s.abi, factOf(name)), r.Args, false}
+	if !multiplexes(s.abi) {
+		return []target{direct}, nil
+	}
+	m, ok := syscalls.Through(s.abi, name)
+	if !ok && direct.nr < 0 {
+		return nil, nil
+	}
+	if !ok {
+		return []target{direct}, nil
+	}
+	args := []Arg{{Index: 0, Op: EQ, Value: uint64(m.Call)}}
+	for _, a := range r.Args {
+		if a.Index != 0 {
+			args = append(args, a)
+		}
+	}
+	return []target{{s, int32(m.Number), args, true}, direct}, nil
+}
+
+// byNumber finds the name of a number of the native ABI, to look it up on
+// others.
+func (f *Filter) byNumber(s *section, r *Rule) ([]target, *Error) {
+	for _, name := range syscalls.Names() {
+		if nr, ok := f.version.Resolve(f.native, name); ok && nr == r.Number {
+			named := *r
+			named.Name = name
+			return f.targets(s, &named)
+		}
+	}
+	if s.abi == f.native {
+		return []target{{s, r.Number, r.Args, false}}, nil
+	}
+	return nil, refuse(syscall.EFAULT, "no name is known for the number, to find that of %v", s.abi)
+}
