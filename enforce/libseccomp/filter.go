@@ -2,6 +2,7 @@ package libseccomp
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"syscall"
 
@@ -122,16 +123,16 @@ func (f *Filter) SetOptimize(level int) error {
 // pseudo reports whether no code is made for e.
 func (e *entry) pseudo() bool { return e.nr < 0 }
 
-// ordered are the entries of a section in the order in which the program tries
-// them: those with the fewest tests first, then by number.
-func (s *section) ordered() []*entry {
-	all := make([]*entry, 0, len(s.entries))
-	for _, e := range s.entries {
-		all = append(all, e)
+// ordered are the entries of sections in the order in which the program tries
+// them: those with the fewest tests first, then by section, then by number.
+func ordered(sections ...*section) []*entry {
+	var all []*entry
+	for _, s := range sections {
+		all = append(all, slices.SortedFunc(maps.Values(s.entries), func(a, b *entry) int {
+			return cmp.Compare(uint32(a.nr), uint32(b.nr))
+		})...)
 	}
-	slices.SortFunc(all, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.nodes, b.nodes), cmp.Compare(uint32(a.nr), uint32(b.nr)))
-	})
+	slices.SortStableFunc(all, func(a, b *entry) int { return cmp.Compare(a.nodes, b.nodes) })
 	return all
 }
 
@@ -153,9 +154,11 @@ func (f *Filter) parts() []part {
 		if s.abi == seccomp.X32 && f.section(seccomp.X86_64) >= 0 {
 			continue
 		}
-		p := part{arch: s.abi.Arch(), entries: s.ordered(), x32: s.abi == seccomp.X86_64}
+		p := part{arch: s.abi.Arch(), x32: s.abi == seccomp.X86_64}
 		if i := f.section(seccomp.X32); p.x32 && i >= 0 {
-			p.entries, p.x32 = append(p.entries, f.abis[i].ordered()...), false
+			p.entries, p.x32 = ordered(s, f.abis[i]), false
+		} else {
+			p.entries = ordered(s)
 		}
 		p.dead = f.optimize == 1 && !p.x32 && len(p.entries) > 0 && p.entries[0].pseudo()
 		parts = append(parts, p)

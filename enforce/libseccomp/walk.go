@@ -67,7 +67,7 @@ func (p *place) behind() *place {
 		return p.then
 	}
 	believed := p.n.operand
-	if p.n.yes.tree != nil {
+	if p.n.yes.tree != nil || p.n.yes.leaf != nil && p.n.no.tree != nil {
 		believed = operand{}
 	}
 	return &place{p.n.next, believed, p.then}
