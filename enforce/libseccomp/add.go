@@ -90,14 +90,14 @@ func (f *Filter) admit(r *Rule) *Error {
 		}
 	}
 	switch {
+	case len(f.abis) == 0:
+		return errNoABI()
 	case nr < 0 && nr > -100:
 		return refuse(syscall.EINVAL, "no call has the number %d", nr)
 	case !validAction(r.Action):
 		return refuse(syscall.EINVAL, "%v is no action that libseccomp takes", r.Action)
 	case r.Action == f.fallback:
 		return refuse(syscall.EACCES, "%v is the default action: leave the rule out", r.Action)
-	case len(f.abis) == 0:
-		return refuse(syscall.EINVAL, "the filter has no architecture")
 	}
 	return r.checkArgs()
 }
@@ -161,6 +161,7 @@ func (f *Filter) merge(e *entry, n exit, abi seccomp.ABI) bool {
 		e.tree = n
 	} else {
 		m.add(&e.tree, n.tree)
+		m.freed += n.tree.put()
 	}
 	if m.hangs {
 		return false

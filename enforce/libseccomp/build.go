@@ -8,8 +8,23 @@ import (
 	"github.com/callgate/callgate/seccomp"
 )
 
-// x32Bit is the lowest number of x32.
-const x32Bit = 0x40000000
+// x32Bit is the lowest number of x32; skipped the number -1, which is x86_64's.
+const (
+	x32Bit  = 0x40000000
+	skipped = 0xffffffff
+)
+
+// foreign reports whether a number belongs to the one of x86_64 and x32 that is
+// not there.
+func (p part) foreign(nr uint32) bool {
+	switch p.alone {
+	case seccomp.X86_64:
+		return nr >= x32Bit && nr != skipped
+	case seccomp.X32:
+		return nr < x32Bit
+	}
+	return false
+}
 
 // Build returns the diagram of the program that libseccomp generates: the
 // answers are as the program returns them. It fails with policy.ErrTooLarge, and
@@ -17,6 +32,9 @@ const x32Bit = 0x40000000
 func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 	if f.broken != nil {
 		return policy.False, f.broken
+	}
+	if len(f.abis) == 0 {
+		return policy.False, errNoABI()
 	}
 	bad := s.Return(f.badABI)
 	b := &builder{s, s.Return(f.fallback), map[job]policy.Node{}, map[place]*place{}}
@@ -57,9 +75,12 @@ func (b *builder) part(p part, bad policy.Node) policy.Node {
 			n = b.s.IfThenElse(b.s.Equal(policy.WordNR, uint32(e.nr)), b.entry(e), n)
 		}
 	}
-	if p.x32 {
-		other := b.s.And(b.s.AtLeast(policy.WordNR, x32Bit), b.s.Not(b.s.Equal(policy.WordNR, ^uint32(0))))
-		n = b.s.IfThenElse(other, bad, n)
+	x32 := b.s.AtLeast(policy.WordNR, x32Bit)
+	switch p.alone {
+	case seccomp.X86_64:
+		n = b.s.IfThenElse(b.s.And(x32, b.s.Not(b.s.Equal(policy.WordNR, skipped))), bad, n)
+	case seccomp.X32:
+		n = b.s.IfThenElse(x32, n, bad)
 	}
 	return n
 }
@@ -206,7 +227,7 @@ func (f *Filter) Decide(d seccomp.Data) Decision {
 }
 
 func (f *Filter) decide(p part, d seccomp.Data) Decision {
-	if p.x32 && d.NR >= x32Bit && d.NR != ^uint32(0) {
+	if p.foreign(d.NR) {
 		return Decision{Action: f.badABI, Reason: ByABI}
 	}
 	l := p.decides(d.NR, &d.Args)

@@ -100,9 +100,16 @@ func (f *Filter) RemoveABI(abi seccomp.ABI) error {
 	return nil
 }
 
+func errNoABI() *Error {
+	return refuse(syscall.EINVAL, "the filter has no architecture: add one")
+}
+
 // SetBadABI sets the action for calls through other ABIs, KILL_THREAD unless
 // set: SCMP_FLTATR_ACT_BADARCH.
 func (f *Filter) SetBadABI(a seccomp.Action) error {
+	if len(f.abis) == 0 {
+		return errNoABI()
+	}
 	if !validAction(a) {
 		return refuse(syscall.EINVAL, "%v cannot be the action for other architectures", a)
 	}
@@ -113,6 +120,9 @@ func (f *Filter) SetBadABI(a seccomp.Action) error {
 // SetOptimize sets how the program finds a call: 1, one after the other, or 2,
 // by a binary tree (SCMP_FLTATR_CTL_OPTIMIZE). In a tree no section is dead.
 func (f *Filter) SetOptimize(level int) error {
+	if len(f.abis) == 0 {
+		return errNoABI()
+	}
 	if level != 1 && level != 2 {
 		return refuse(syscall.EOPNOTSUPP, "no optimization level %d: want 1 or 2", level)
 	}
@@ -140,8 +150,9 @@ func ordered(sections ...*section) []*entry {
 type part struct {
 	arch    uint32
 	entries []*entry
-	// x32 is set where calls with x32's numbers get the action for other ABIs.
-	x32 bool
+	// alone is set where one of x86_64 and x32 is there: calls with the
+	// numbers of the other get the action for other ABIs.
+	alone seccomp.ABI
 	// dead is set where the number is never loaded, so that numbers are
 	// compared with arch.
 	dead bool
@@ -154,13 +165,16 @@ func (f *Filter) parts() []part {
 		if s.abi == seccomp.X32 && f.section(seccomp.X86_64) >= 0 {
 			continue
 		}
-		p := part{arch: s.abi.Arch(), x32: s.abi == seccomp.X86_64}
-		if i := f.section(seccomp.X32); p.x32 && i >= 0 {
-			p.entries, p.x32 = ordered(s, f.abis[i]), false
+		p := part{arch: s.abi.Arch()}
+		if i := f.section(seccomp.X32); s.abi == seccomp.X86_64 && i >= 0 {
+			p.entries = ordered(s, f.abis[i])
 		} else {
 			p.entries = ordered(s)
+			if s.abi.Shared() {
+				p.alone = s.abi
+			}
 		}
-		p.dead = f.optimize == 1 && !p.x32 && len(p.entries) > 0 && p.entries[0].pseudo()
+		p.dead = f.optimize == 1 && p.alone == 0 && len(p.entries) > 0 && p.entries[0].pseudo()
 		parts = append(parts, p)
 	}
 	return parts

@@ -133,15 +133,16 @@ func (m *merger) add(l *exit, n *node) {
 				m.addExit(e, &e.yes, n, n.yes)
 				m.addExit(e, &e.no, n, n.no)
 			}
-			m.freed += n.put()
 			return
 		case order(e, n) > 0:
 			m.hangs = !n.before(e)
+			n.refs++
 			if l.tree == e {
 				l.tree = n
 			}
 			return
 		case e.next == nil:
+			n.refs++
 			n.after(e)
 			return
 		}

@@ -66,7 +66,7 @@ type node struct {
 	value      uint64 // of that condition
 	yes, no    exit
 	prev, next *node // in the list
-	refs       int   // exits that lead here
+	refs       int   // exits that lead here, and one for a place in a list
 	held       int   // nodes removed before this one that stay as long as it
 }
 
@@ -201,9 +201,6 @@ func (n *node) unlink(x *exit) (freed int) {
 	if x.tree == n {
 		if x.tree = next; next == nil {
 			x.tree = prev
-		}
-		if x.tree != nil {
-			x.tree.refs++
 		}
 	}
 	return freed

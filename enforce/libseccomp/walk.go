@@ -73,12 +73,22 @@ func (p *place) behind() *place {
 	return &place{p.n.next, believed, p.then}
 }
 
-// loads is what the accumulator has at p's test.
+// loads is what the accumulator has at p's test, if it has a before. A mask is
+// put on what is there where that is believed to be the whole word.
 func (p *place) loads(a operand) operand {
 	if p.believed == p.n.operand {
 		return a
 	}
+	if whole := p.n.operand.whole(); p.believed == whole {
+		a.mask &= p.n.mask
+		return a
+	}
 	return p.n.operand
+}
+
+func (o operand) whole() operand {
+	o.mask = ^uint32(0)
+	return o
 }
 
 // leave is the place that an exit of p's node leads to.
