@@ -141,11 +141,12 @@ func (n *needs) addFacts(o Observation, opts ProfileOptions) {
 	}
 }
 
-// boundaries are the recordings that are complete for a runtime, and the
-// runtimes for which the profile is made.
+// boundaries are the recordings that are complete for a runtime (from the
+// filter to the workload's first call), and the runtimes for which the profile
+// is made.
 func (o Observation) boundaries(opts ProfileOptions) (recorded []Recording, runtimes []string) {
 	for _, r := range o.Recordings {
-		if !r.Boundary || !opts.concerns(r) {
+		if !r.Boundary || !r.Began() || !opts.concerns(r) {
 			continue
 		}
 		recorded = append(recorded, r)

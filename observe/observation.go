@@ -137,7 +137,8 @@ type Recording struct {
 	// or it is not known.
 	Runtime string
 	// Boundary says that the installation of the container's filter was
-	// seen, so that the calls of [Runtime] are complete.
+	// seen, so that the calls of [Runtime] are complete where the workload
+	// [Recording.Began].
 	Boundary bool
 	// NoNewPrivs says that the workload ran with no_new_privs.
 	NoNewPrivs bool
@@ -154,6 +155,18 @@ type Recording struct {
 // Keys are the calls in their order: by phase, executable, ABI and number.
 func (r Recording) Keys() []Key {
 	return slices.SortedFunc(maps.Keys(r.Calls), Key.compare)
+}
+
+// Began reports whether the workload was seen to make, or to try, a call. A
+// container whose program was never executed has calls of [Runtime] alone, and
+// not all of those: a profile of them starts nothing.
+func (r Recording) Began() bool {
+	for k := range r.Calls {
+		if k.Phase == Workload {
+			return true
+		}
+	}
+	return false
 }
 
 // Add merges s into what was seen of a call.

@@ -347,3 +347,15 @@ func TestNarrowedText(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestStartThatFailed makes a profile of a container whose program was never
+// executed: it allows what the runtime needs to get there.
+func TestStartThatFailed(t *testing.T) {
+	o := seen(t, observe.Recording{Boundary: true, Runtime: "runc"}, "x86_64 close@ write@ capset@")
+	text := string(document(t, draft(t, o, observe.ProfileOptions{}).Profile))
+	_, allowed, _ := strings.Cut(text, "not recorded, from facts")
+	allowed, _, _ = strings.Cut(allowed, `"action"`)
+	if !strings.Contains(allowed, `"execve"`) {
+		t.Errorf("execve is not allowed:\n%s", text)
+	}
+}

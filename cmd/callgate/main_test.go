@@ -58,7 +58,8 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 
 // needThing ends a script where something that it needs is missing, as the tests
 // of Go code do: "need root", "need docker", "need PROGRAM". The line
-// "need data NAME" also sets $DATA to the path of the thing.
+// "need data NAME" also sets $DATA to the path of the thing, and "need image"
+// $IMAGE to the name of a Docker image with a shell.
 func needThing(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: need THING [NAME]")
@@ -69,6 +70,9 @@ func needThing(ts *testscript.TestScript, neg bool, args []string) {
 		need.Root(t)
 	case "docker":
 		need.Docker(t)
+	case "image":
+		_, name := need.Image(t)
+		ts.Setenv("IMAGE", name)
 	case "unfiltered":
 		need.Unfiltered(t)
 	case "data":

@@ -119,9 +119,8 @@ func (r *recordVerb) run(args []string) error {
 	}
 	recorded, failed := r.follow(t.words, w, j)
 	failed = errors.Join(failed, w.close())
-	if len(recorded.Calls) == 0 {
-		j.discard()
-		return cmp.Or[error](failed, w.wait(), errNothing)
+	if !recorded.Began() {
+		return r.notBegun(w, recorded, j, failed)
 	}
 	known.Merge(observe.Observation{Recordings: []observe.Recording{recorded}})
 	failed = errors.Join(failed, r.finish(known, j))
@@ -132,17 +131,10 @@ func (r *recordVerb) run(args []string) error {
 	return cmp.Or(failed, status)
 }
 
-// errNothing is a recording without a call.
-var errNothing = &failure{
-	status: statusTool,
-	err:    errors.New("no system call was recorded, and nothing was written"),
-	hint:   "a workload that sleeps makes none: record for longer",
-}
-
 // finish writes the files and tells what is in them.
 func (r *recordVerb) finish(known observe.Observation, j *journal) error {
 	if err := r.write(known); err != nil {
-		return errors.Join(err, j.keep())
+		return errors.Join(err, j.keep(known))
 	}
 	j.remove()
 	if r.quiet {

@@ -83,7 +83,7 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 	if err != nil {
 		return nil, errors.Join(err, rec.Close(), os.RemoveAll(dir))
 	}
-	w.started = func() error { return r.containerStarted(rec, w) }
+	w.unseen = errNoContainer
 	w.facts = func(rec *observe.Recording) { rec.Runtime = knownRuntime(runtimeOf(line)) }
 	w.cleanup = func() error { return os.RemoveAll(dir) }
 	return w, nil
@@ -172,17 +172,10 @@ func runtimeOf(line *container.Command) string {
 	return ""
 }
 
-// containerStarted is an error where no container was seen.
-func (r *recordVerb) containerStarted(rec *ebpf.Recorder, w *workload) error {
-	if rec.Started() > 0 {
-		return nil
-	}
-	if status := w.wait(); status != nil {
-		return status // the engine has said why
-	}
-	return &failure{
-		status: statusTool,
-		err:    errors.New("no container was seen to start"),
-		hint:   "does the engine run on this machine, and does it heed --security-opt seccomp=FILE?",
-	}
+// errNoContainer is a command that succeeded, and started no container that was
+// seen.
+var errNoContainer = &failure{
+	status: statusTool,
+	err:    errors.New("no container was seen to start"),
+	hint:   "does the engine run on this machine, and does it heed --security-opt seccomp=FILE?",
 }

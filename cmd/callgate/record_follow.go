@@ -32,9 +32,8 @@ type workload struct {
 	// status is the exit status of the command, or why it has none: to be
 	// read when command is closed.
 	status error
-	// started reports what it takes for the recording to be one: nil when
-	// something was followed.
-	started func() error
+	// unseen says what may be wrong where nothing was seen; nil for nothing.
+	unseen error
 	// facts completes a recording by what is known of how it began.
 	facts func(*observe.Recording)
 	// cleanup removes what was made for the workload; nil for nothing.
@@ -78,9 +77,6 @@ func (r *recordVerb) follow(words []string, w *workload, j *journal) (observe.Re
 	f.recording.End = time.Now().UnixNano()
 	if err == nil {
 		err = f.err
-	}
-	if err == nil && w.started != nil {
-		err = w.started()
 	}
 	return f.recording, err
 }

@@ -59,17 +59,24 @@ func openJournal(name string, target []string, t *terminal) (*journal, error) {
 	return j, j.takeOver(target, t)
 }
 
-// takeOver tells of what is in the journal, which must be of the same target.
+// takeOver tells of what is in the journal, which must be of the same target. A
+// recording that never got to its workload stands in nobody's way.
 func (j *journal) takeOver(target []string, t *terminal) error {
+	var before observe.Observation
 	for _, r := range j.before.Recordings {
-		if !slices.Equal(r.Target, target) {
+		same := slices.Equal(r.Target, target)
+		if !same && r.Began() {
 			j.close()
 			return usage(
 				fmt.Errorf("%s has the state of a recording that was killed, of another workload: %s", j.name, strings.Join(r.Target, " ")),
 				fmt.Sprintf("callgate profile %s -o FILE makes a profile of it; then remove it", j.name))
 		}
-		t.say("a recording of this workload was killed; the %d calls that it had seen are part of this one (remove %s to begin anew)", len(r.Calls), j.name)
+		if same {
+			before.Merge(observe.Observation{Recordings: []observe.Recording{r}})
+			t.say("a recording of this workload was killed; the %d calls that it had seen are part of this one (remove %s to begin anew)", len(r.Calls), j.name)
+		}
 	}
+	j.before = before
 	return nil
 }
 
@@ -117,11 +124,16 @@ func (j *journal) close() {
 	}
 }
 
-// keep says where the state is, for a result that could not be written.
-func (j *journal) keep() error {
+// keep makes o the last state, for a result that is not written, and says where
+// it is.
+func (j *journal) keep(o observe.Observation) error {
+	if err := j.write(o); err != nil {
+		return err
+	}
 	if j.file == nil {
 		return nil
 	}
+	defer j.close()
 	return fmt.Errorf("what was recorded is in %s", j.name)
 }
 

@@ -57,16 +57,15 @@ func (r *recordVerb) verify(t target) (observe.Recording, error) {
 	if status := w.wait(); status != nil && !(errors.As(status, &f) && f.err == nil) {
 		err = errors.Join(err, status) // not the status of the command
 	}
-	for k, s := range recorded.Calls {
-		if s.Denied == 0 {
-			delete(recorded.Calls, k)
-			continue
-		}
-		s.Count = 0
-		recorded.Calls[k] = s
+	denied := denials(recorded)
+	if err == nil && len(denied.Calls) == 0 && !recorded.Began() {
+		err = errNotBegunAgain
 	}
-	return recorded, err
+	return denied, err
 }
+
+// errNotBegunAgain is a run under the profile that shows nothing.
+var errNotBegunAgain = &failure{status: statusTool, err: errors.New("the workload made no call when it was run again, so that nothing is verified")}
 
 // verifyCommand runs a command under the profile that was written.
 func (r *recordVerb) verifyCommand(args []string) (*workload, error) {

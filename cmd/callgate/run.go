@@ -93,7 +93,7 @@ func toolFailed(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &f) && (f.err == nil || f.status >= statusTool):
+	case errors.As(err, &f) && (f.err == nil || f.answer || f.status >= statusTool):
 		return err
 	}
 	return &failure{status: statusTool, err: err, hint: hintOf(err)}

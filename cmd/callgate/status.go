@@ -23,6 +23,9 @@ type failure struct {
 	status int
 	err    error // nil: the status says it all
 	hint   string
+	// answer says that the status is the command's, or the answer to what was
+	// asked, and does not tell that callgate failed.
+	answer bool
 }
 
 func (f *failure) Error() string {

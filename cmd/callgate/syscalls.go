@@ -73,7 +73,7 @@ func lookup(what string, abi seccomp.ABI) ([]string, error) {
 	if nr, err := strconv.ParseUint(what, 0, 32); err == nil {
 		name, ok := syscalls.Name(abi, uint32(nr))
 		if !ok {
-			return nil, &failure{statusNo, fmt.Errorf("no system call of %v has the number %s", abi, what), numberHint(abi)}
+			return nil, &failure{status: statusNo, err: fmt.Errorf("no system call of %v has the number %s", abi, what), hint: numberHint(abi)}
 		}
 		return []string{name}, nil
 	}
@@ -104,7 +104,7 @@ func onlyRisky(names []string, what string) ([]string, error) {
 		return !risky
 	})
 	if len(names) == 0 {
-		return nil, &failure{statusNo, fmt.Errorf("no system call that matches %q is worth a second look", what), ""}
+		return nil, &failure{status: statusNo, err: fmt.Errorf("no system call that matches %q is worth a second look", what)}
 	}
 	return names, nil
 }
