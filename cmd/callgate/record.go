@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -29,10 +30,12 @@ lets it work. The workload is one of
   --cgroup PATH              all processes of a cgroup
 
 The recording ends with the workload and all its children, at Ctrl-C, or after
---duration, and is written in each case. The file is a profile for Docker,
-Podman, containerd and OCI runtimes; one whose name ends in .obs gets the
-observation itself, from which "callgate profile" makes profiles. -o may be
-given for both. With --merge the observation in the file grows.
+--duration, and is written in each case. Ctrl-C and SIGTERM are the command's
+first, for whose end callgate then waits; where it goes on, a second one ends
+the recording and leaves it running. The file is a profile for Docker, Podman,
+containerd and OCI runtimes; one whose name ends in .obs gets the observation
+itself, from which "callgate profile" makes profiles. -o may be given for both.
+With --merge the observation in the file grows.
 
 As root the kernel counts the calls in eBPF maps: nothing is streamed, so that
 nothing is lost, and the workload hardly gets slower. Without privileges a
@@ -50,7 +53,8 @@ The state of the recording is kept in FILE.recording once a second. Where
 callgate was killed, the next recording of the same workload to the same file
 begins with it; "callgate profile FILE.recording" makes a profile of it.
 
-The exit status is that of the command, and 125 where callgate failed.`,
+The exit status is that of the command, 128+N where signal N had callgate leave
+it running, and 125 where callgate failed.`,
 		Example: `  callgate record -o web.json ./server --port 8080
   callgate record -o web.json docker run --rm -p 8080:80 nginx
   callgate record -o web.obs --container web --duration 10m
@@ -80,6 +84,7 @@ The exit status is that of the command, and 125 where callgate failed.`,
 // recordVerb is one use of the verb record.
 type recordVerb struct {
 	terminal  *terminal
+	relay     *relay // the signals, by run
 	profile   profileFlags
 	outputs   []string
 	merge     string
@@ -106,29 +111,44 @@ func (r *recordVerb) run(args []string) error {
 	if err != nil {
 		return err
 	}
+	r.relay = newRelay(t.signals())
+	defer r.relay.close()
 	j, err := openJournal(r.journalName(), t.words, r.terminal)
 	if err != nil {
 		return err
 	}
 	defer j.close()
 	known.Merge(j.before)
-	w, err := t.start()
+	return r.record(t, known, j)
+}
+
+// record records a target, and adds the recording to what is known.
+func (r *recordVerb) record(t target, known observe.Observation, j *journal) error {
+	w, err := r.start(t)
 	if err != nil {
 		j.discard()
 		return err
 	}
-	recorded, failed := r.follow(t.words, w, j)
+	f, failed := r.follow(t.words, w, j)
 	failed = errors.Join(failed, w.close())
-	if !recorded.Began() {
-		return r.notBegun(w, recorded, j, failed)
+	if !f.recording.Began() {
+		return r.notBegun(f, failed)
 	}
-	known.Merge(observe.Observation{Recordings: []observe.Recording{recorded}})
+	known.Merge(observe.Observation{Recordings: []observe.Recording{f.recording}})
 	failed = errors.Join(failed, r.finish(known, j))
-	status := w.wait()
-	if failed == nil && r.verifies {
+	status := f.wait()
+	if failed == nil && r.verifies && f.left == 0 {
 		failed = r.verified(t, known)
 	}
 	return cmp.Or(failed, status)
+}
+
+// start starts the target, unless callgate has been told to end by then.
+func (r *recordVerb) start(t target) (*workload, error) {
+	if s := r.relay.came(); s != 0 {
+		return nil, &failure{status: 128 + int(s), err: fmt.Errorf("ended by %s before anything was recorded", signalName(s))}
+	}
+	return t.start()
 }
 
 // finish writes the files and tells what is in them.

@@ -23,28 +23,25 @@ var errNothing = &failure{
 
 // notBegun ends such a recording: the outputs stay as they are. The status is
 // the command's, which says why.
-func (r *recordVerb) notBegun(w *workload, recorded observe.Recording, j *journal, failed error) error {
-	status := w.wait()
+func (r *recordVerb) notBegun(f *follower, failed error) error {
+	recorded, j, status := f.recording, f.journal, f.wait()
 	if len(recorded.Calls) == 0 {
 		j.discard()
-		if failed == nil && status == nil && w.unseen != nil {
-			failed = w.unseen
-		}
-		return cmp.Or[error](failed, status, errNothing)
+		return cmp.Or(failed, ofCommand(status, errNothing), f.workload.unseen, error(errNothing))
 	}
 	text := "the container never reached its program, and nothing was written"
 	if stopped := deniedNames(recorded); len(stopped) > 0 {
 		text += "; its profile stops what the runtime calls: " + strings.Join(stopped, ", ")
 	}
 	kept := j.keep(observe.Observation{Recordings: []observe.Recording{recorded}})
-	f := &failure{status: statusTool, err: errors.Join(failed, errors.New(text), kept)}
+	e := &failure{status: statusTool, err: errors.Join(failed, errors.New(text), kept)}
 	if status != nil {
-		f.status, f.answer = statusOf(status), true
+		e.status, e.answer = statusOf(status), true
 	}
 	if j.name != "" && len(deniedNames(recorded)) > 0 {
-		f.hint = fmt.Sprintf("callgate profile --denied allow %s -o FILE makes a profile that allows them", j.name)
+		e.hint = fmt.Sprintf("callgate profile --denied allow %s -o FILE makes a profile that allows them", j.name)
 	}
-	return f
+	return e
 }
 
 // deniedNames are the names of the calls that a filter stopped, sorted.
@@ -61,4 +58,13 @@ func denials(r observe.Recording) observe.Recording {
 		}
 	}
 	return r
+}
+
+// ofCommand is the failure of a command that ended with a status which is not
+// 0, with what there is to say about it; nil for any other.
+func ofCommand(status error, about error) error {
+	if e := (*failure)(nil); !errors.As(status, &e) || e.err != nil {
+		return status
+	}
+	return &failure{status: statusOf(status), answer: true, err: about}
 }

@@ -63,7 +63,7 @@ func (r *recordVerb) startCounted(path string, args []string) (*workload, error)
 	if err != nil {
 		return nil, err
 	}
-	w, err := startRecorded(rec, path, args, rec.FollowStart)
+	w, err := r.startRecorded(rec, path, args, rec.FollowStart)
 	if err != nil {
 		return nil, errors.Join(err, rec.Close())
 	}
@@ -72,14 +72,15 @@ func (r *recordVerb) startCounted(path string, args []string) (*workload, error)
 
 // startRecorded starts a program, which is held before its first instruction
 // until follow has been told of it.
-func startRecorded(rec recorder, path string, args []string, follow func(pid int) error) (*workload, error) {
-	held, err := startHeld(path, args)
+func (r *recordVerb) startRecorded(rec recorder, path string, args []string, follow func(pid int) error) (*workload, error) {
+	held, err := tracee.Start(command(path, args), tracee.Options{ExitKill: true})
 	if err != nil {
 		return nil, notStarted(path, err)
 	}
 	if err := errors.Join(follow(held.PID()), held.Detach()); err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
+	r.relay.to(held.Signal)
 	w := &workload{recorder: rec}
 	w.waitFor(func() (syscall.WaitStatus, error) {
 		status, err := held.Wait(nil)
@@ -94,7 +95,7 @@ func (r *recordVerb) startNotifying(path string, args []string) (*workload, erro
 	if err != nil {
 		return nil, notStarted(path, err)
 	}
-	return recordedBy(rec), nil
+	return r.recordedBy(rec), nil
 }
 
 // startTraced starts a command that is stopped at each call.
@@ -103,21 +104,18 @@ func (r *recordVerb) startTraced(path string, args []string) (*workload, error) 
 	if err != nil {
 		return nil, notStarted(path, err)
 	}
-	return recordedBy(rec), nil
+	return r.recordedBy(rec), nil
 }
 
 // recordedBy is the workload of a recorder that has started a command itself.
-func recordedBy(rec interface {
+func (r *recordVerb) recordedBy(rec interface {
 	recorder
 	Signal(syscall.Signal) error
 	Wait() (syscall.WaitStatus, error)
 }) *workload {
 	w := &workload{recorder: rec}
-	stop := forwardSignals(rec.Signal)
-	w.waitFor(func() (syscall.WaitStatus, error) {
-		defer stop()
-		return rec.Wait()
-	})
+	r.relay.to(rec.Signal)
+	w.waitFor(rec.Wait)
 	return w
 }
 
@@ -132,18 +130,4 @@ func notStarted(path string, err error) error {
 		return cannotExecute(path, err)
 	}
 	return err
-}
-
-// waitFor waits for the end of the workload's command in the background.
-func (w *workload) waitFor(wait func() (syscall.WaitStatus, error)) {
-	ended := make(chan struct{})
-	w.command = ended
-	go func() {
-		status, err := wait()
-		if err == nil {
-			err = exit(statusOfCommand(status))
-		}
-		w.status = err
-		close(ended)
-	}()
 }

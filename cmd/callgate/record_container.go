@@ -79,7 +79,7 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	w, err := startRecorded(rec, path, args, func(int) error { return nil })
+	w, err := r.startRecorded(rec, path, args, func(int) error { return nil })
 	if err != nil {
 		return nil, errors.Join(err, rec.Close(), os.RemoveAll(dir))
 	}

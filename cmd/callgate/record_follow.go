@@ -3,60 +3,12 @@ package main
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/observe"
-	"github.com/callgate/callgate/syscalls"
 )
-
-// recorder is what records a workload: by eBPF, notifications or ptrace.
-type recorder interface {
-	// Snapshot is what was seen so far.
-	Snapshot() (observe.Recording, error)
-	// Alive is how many tasks are followed.
-	Alive() (int, error)
-	Close() error
-}
-
-// workload is what is being recorded.
-type workload struct {
-	recorder recorder
-	// command is closed when the command has ended, nil where there is none.
-	command <-chan struct{}
-	// status is the exit status of the command, or why it has none: to be
-	// read when command is closed.
-	status error
-	// unseen says what may be wrong where nothing was seen; nil for nothing.
-	unseen error
-	// facts completes a recording by what is known of how it began.
-	facts func(*observe.Recording)
-	// cleanup removes what was made for the workload; nil for nothing.
-	cleanup func() error
-}
-
-// close lets go of the workload, which goes on.
-func (w *workload) close() error {
-	err := w.recorder.Close()
-	if w.cleanup != nil {
-		err = errors.Join(err, w.cleanup())
-	}
-	return err
-}
-
-// wait waits for the end of the command and returns how it ended.
-func (w *workload) wait() error {
-	if w.command == nil {
-		return nil
-	}
-	<-w.command
-	return w.status
-}
 
 // pollEvery is how often the state is looked at.
 const pollEvery = 250 * time.Millisecond
@@ -64,21 +16,26 @@ const pollEvery = 250 * time.Millisecond
 // journalEvery is how often it is kept: what a recording can lose.
 const journalEvery = 900 * time.Millisecond
 
-// follow follows a workload to the end of its recording, and returns the
-// recording: what there is of it, where there is an error.
-func (r *recordVerb) follow(words []string, w *workload, j *journal) (observe.Recording, error) {
-	f := follower{verb: r, words: words, workload: w, journal: j, begun: time.Now(), id: newID()}
+// sameRequest is how close signals come that are one request for an end:
+// timeout(1), for one, signals its command and then the whole process group.
+const sameRequest = 500 * time.Millisecond
+
+// aftermath is what the processes get that a command leaves behind which was
+// told to end: most of them end with it.
+const aftermath = time.Second
+
+// follow follows a workload to the end of its recording, which is what there is
+// of it where there is an error.
+func (r *recordVerb) follow(words []string, w *workload, j *journal) (*follower, error) {
+	f := &follower{verb: r, words: words, workload: w, journal: j, begun: time.Now(), id: newID()}
 	if !r.quiet {
 		f.live = newLiveLine(r.terminal)
 	}
-	err := f.loop()
+	f.loop()
 	f.look(time.Now())
 	f.live.clear()
 	f.recording.End = time.Now().UnixNano()
-	if err == nil {
-		err = f.err
-	}
-	return f.recording, err
+	return f, f.err
 }
 
 // newID is the name of a recording.
@@ -101,54 +58,99 @@ type follower struct {
 	recording observe.Recording
 	err       error
 	warned    bool
+
+	until    time.Time      // when the recording ends at the latest; zero is never
+	request  time.Time      // when the command was first asked to end
+	reminded bool           // what the next signal does has been said
+	left     syscall.Signal // the signal at which callgate leaves a command that runs
 }
 
 // loop looks at the state until the recording is to end.
-func (f *follower) loop() error {
-	interrupted := make(chan os.Signal, 4)
-	if f.workload.command == nil {
-		endedBySignals(interrupted)
-		defer signal.Stop(interrupted)
-	}
-	var over <-chan time.Time
+func (f *follower) loop() {
 	if f.verb.duration > 0 {
-		over = time.After(f.verb.duration)
+		f.until = f.begun.Add(f.verb.duration)
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	command := f.workload.command
 	for {
 		select {
-		case <-interrupted:
-			return nil
-		case <-over:
-			return nil
+		case s := <-f.verb.relay.asked:
+			if f.asked(s, command != nil) {
+				return
+			}
 		case <-command:
 			command = nil
-			// From here on what is typed at the terminal ends the recording.
-			endedBySignals(interrupted)
-			defer signal.Stop(interrupted)
 			if f.ended() {
-				return nil
+				return
+			}
+			if !f.request.IsZero() {
+				f.until = time.Now().Add(aftermath)
+				continue
 			}
 			f.verb.terminal.say("the command has ended, and processes that it started go on: Ctrl-C ends the recording")
 		case now := <-tick.C:
 			f.look(now)
-			if command == nil && f.ended() {
-				return nil
+			if command == nil && f.ended() || !f.until.IsZero() && now.After(f.until) {
+				return
 			}
+			f.remind(now, command != nil, "ends the recording, and leaves the command running")
 		}
 	}
 }
 
-// endedBySignals has the signals that end a recording sent to a channel, but for those
-// that callgate was started to ignore, as by nohup.
-func endedBySignals(c chan<- os.Signal) {
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) {
-			signal.Notify(c, s)
+// asked reports whether a signal ends what callgate is doing. The first that
+// asks a command to end is the command's, for which callgate then waits; one
+// that comes later is callgate's own. SIGHUP asks daemons for something else,
+// any number of times.
+func (f *follower) asked(s syscall.Signal, running bool) bool {
+	switch now := time.Now(); {
+	case !running:
+		return true
+	case s == syscall.SIGHUP:
+	case f.request.IsZero():
+		f.request = now
+	case now.Sub(f.request) >= sameRequest:
+		f.left = s
+		return true
+	}
+	return false
+}
+
+// remind says once what the next signal does, where the command goes on after
+// it was asked to end.
+func (f *follower) remind(now time.Time, running bool, next string) {
+	if running && !f.reminded && !f.request.IsZero() && now.Sub(f.request) > 2*sameRequest {
+		f.reminded = true
+		f.say("the command was told to end, and goes on: another Ctrl-C or SIGTERM %s", next)
+	}
+}
+
+// wait waits for the end of the command and returns how it ended, or 128 and
+// the signal that ended the waiting.
+func (f *follower) wait() error {
+	if f.workload.command == nil {
+		return nil
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for f.left == 0 {
+		select {
+		case <-f.workload.command:
+			return f.workload.status
+		case s := <-f.verb.relay.asked:
+			f.asked(s, true)
+		case now := <-tick.C:
+			f.remind(now, true, "leaves it running")
 		}
 	}
+	return exit(128 + int(f.left))
+}
+
+// say talks, without the live line in between.
+func (f *follower) say(format string, args ...any) {
+	f.live.clear()
+	f.verb.say(format, args...)
 }
 
 // ended reports whether nothing is left to record.
@@ -185,79 +187,4 @@ func (f *follower) look(now time.Time) {
 		f.live.clear()
 		f.verb.terminal.warn("%v", err)
 	}
-}
-
-// liveLine is the line that tells of a recording while it goes on.
-type liveLine struct {
-	terminal *terminal
-	known    map[string]bool
-	newest   string
-	since    time.Time
-	shown    bool
-}
-
-// newLiveLine is nil, which shows nothing, where talk goes to no terminal.
-func newLiveLine(t *terminal) *liveLine {
-	f, ok := t.talk.(*os.File)
-	if !ok || !isTerminal(f) || os.Getenv("NO_COLOR") != "" {
-		return nil
-	}
-	return &liveLine{terminal: t, known: map[string]bool{}}
-}
-
-// show replaces the line.
-func (l *liveLine) show(r observe.Recording, now time.Time) {
-	if l == nil {
-		return
-	}
-	var calls uint64
-	var first int64
-	fresh := ""
-	for k, s := range r.Calls {
-		calls += s.Count + s.Denied
-		name := callName(k)
-		if !l.known[name] {
-			l.known[name] = true
-			if s.First >= first {
-				fresh, first = name, s.First
-			}
-		}
-	}
-	if fresh != "" {
-		l.newest, l.since = fresh, now
-		if first != 0 {
-			l.since = time.Unix(0, first)
-		}
-	}
-	line := fmt.Sprintf("callgate: %s, %d calls, %d system calls", elapsed(now.Sub(time.Unix(0, r.Start))), calls, len(l.known))
-	if l.newest != "" {
-		line += fmt.Sprintf(", the newest %s %s ago", l.newest, elapsed(now.Sub(l.since)))
-	}
-	fmt.Fprintf(l.terminal.talk, "\r\x1b[K%s", line)
-	l.shown = true
-}
-
-// clear takes the line away.
-func (l *liveLine) clear() {
-	if l != nil && l.shown {
-		fmt.Fprint(l.terminal.talk, "\r\x1b[K")
-		l.shown = false
-	}
-}
-
-// elapsed is a duration as on a clock, in minutes and seconds.
-func elapsed(d time.Duration) string {
-	s := int(max(d, 0).Seconds())
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// callName is the name of a call, or its number where it has none.
-func callName(k observe.Key) string {
-	if name, ok := syscalls.Name(k.ABI, k.NR); ok {
-		return name
-	}
-	return fmt.Sprintf("%#x of %v", k.NR, k.ABI)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/callgate/callgate/container"
 	"github.com/callgate/callgate/observe/ebpf"
@@ -15,8 +16,17 @@ type target struct {
 	words []string // as the user named it
 	start func() (*workload, error)
 	// verify starts it again, under the profile that was written; nil where
-	// that cannot be.
+	// it was not started by callgate.
 	verify func() (*workload, error)
+}
+
+// signals are those that callgate hears while it records: what it has no
+// command to pass on to does what it always does.
+func (t target) signals() []syscall.Signal {
+	if t.verify == nil {
+		return endings
+	}
+	return forwarded
 }
 
 // target is the one that the command line names.

@@ -51,14 +51,14 @@ func (r *recordVerb) verify(t target) (observe.Recording, error) {
 	if err != nil {
 		return observe.Recording{}, err
 	}
-	recorded, err := r.follow(t.words, w, &journal{})
+	f, err := r.follow(t.words, w, &journal{})
 	err = errors.Join(err, w.close())
-	var f *failure
-	if status := w.wait(); status != nil && !(errors.As(status, &f) && f.err == nil) {
+	var e *failure
+	if status := f.wait(); status != nil && !(errors.As(status, &e) && e.err == nil) {
 		err = errors.Join(err, status) // not the status of the command
 	}
-	denied := denials(recorded)
-	if err == nil && len(denied.Calls) == 0 && !recorded.Began() {
+	denied := denials(f.recording)
+	if err == nil && len(denied.Calls) == 0 && !f.recording.Began() {
 		err = errNotBegunAgain
 	}
 	return denied, err
@@ -82,7 +82,7 @@ func (r *recordVerb) verifyCommand(args []string) (*workload, error) {
 	if err != nil {
 		return nil, notStarted(path, err)
 	}
-	return recordedBy(rec), nil
+	return r.recordedBy(rec), nil
 }
 
 // profilePath is the file of the profile, "" for none.
