@@ -133,3 +133,25 @@ func FuzzParseCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestEnding is about what ends a container, with what stood in front of the
+// engine, and its own flags.
+func TestEnding(t *testing.T) {
+	for line, want := range map[string]string{
+		"sudo docker -H unix:///d run --rm a":   "sudo docker -H unix:///d stop --time 5 x",
+		"nerdctl --namespace n container run a": "nerdctl --namespace n stop --time 5 x",
+		"runc --root /r run c1":                 "runc --root /r kill x KILL",
+	} {
+		c, err := ParseCommand(strings.Fields(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(c.Ending("x", 5), " "); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+	c, _ := ParseCommand(strings.Fields("docker run a b"))
+	if got := strings.Join(c.WithProfile("/p", "--cidfile=/c"), " "); got != "docker run --security-opt=seccomp=/p --cidfile=/c a b" {
+		t.Error(got)
+	}
+}

@@ -2,27 +2,29 @@ package container
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // WithProfile is the command line with another profile in place of its own:
 // without any seccomp option that it had, and with one for file before the
 // image. The file is best named by an absolute path, or podman takes it
-// relative to another folder where it runs elsewhere.
+// relative to another folder where it runs elsewhere. Further flags of the verb
+// may follow.
 //
 // It is for docker, podman and nerdctl. For runc and crun it is the command
 // line as it was: see [Command.WithBundle].
-func (c *Command) WithProfile(file string) []string {
+func (c *Command) WithProfile(file string, more ...string) []string {
 	if c.Engine.OCI() {
 		return slices.Clone(c.Args)
 	}
-	return c.rewrite("--security-opt=seccomp="+file, func(f flag) bool {
+	return c.rewrite(func(f flag) bool {
 		if f.name == "seccomp-policy" {
 			return true
 		}
 		key, _, _ := c.cutSecurity(f.value)
 		return f.name == "security-opt" && key == "seccomp"
-	})
+	}, append([]string{"--security-opt=seccomp=" + file}, more...)...)
 }
 
 // WithBundle is the command line of runc or crun with another bundle, whose
@@ -32,13 +34,24 @@ func (c *Command) WithBundle(dir string) []string {
 	if !c.Engine.OCI() {
 		return slices.Clone(c.Args)
 	}
-	return c.rewrite("--bundle="+dir, func(f flag) bool { return f.name == "bundle" || f.name == "config" })
+	return c.rewrite(func(f flag) bool { return f.name == "bundle" || f.name == "config" }, "--bundle="+dir)
+}
+
+// Ending is the command line that ends a container which c has started: through
+// the same engine, by its stop signal, and after so many seconds by SIGKILL; for
+// runc and crun by SIGKILL at once.
+func (c *Command) Ending(id string, seconds int) []string {
+	words := []string{"stop", "--time", strconv.Itoa(seconds), id}
+	if c.Engine.OCI() {
+		words = []string{"kill", id, "KILL"}
+	}
+	return slices.Concat(c.Args[:c.Program+1], c.Global, words)
 }
 
 // rewrite is the command line without the flags that drop names, and with
-// another behind the last one. Letters that are joined, as in crun's -db DIR,
+// others behind the last one. Letters that are joined, as in crun's -db DIR,
 // are taken apart where one of them is dropped.
-func (c *Command) rewrite(option string, drop func(flag) bool) []string {
+func (c *Command) rewrite(drop func(flag) bool, options ...string) []string {
 	args := slices.Clone(c.Args[:c.flagsStart()])
 	for i := 0; i < len(c.flags); {
 		n := i + 1 // c.flags[i:n] stand in one argument
@@ -48,7 +61,7 @@ func (c *Command) rewrite(option string, drop func(flag) bool) []string {
 		args = append(args, c.keep(c.flags[i:n], drop)...)
 		i = n
 	}
-	args = append(args, option)
+	args = append(args, options...)
 	return append(args, c.Args[c.insert:]...)
 }
 

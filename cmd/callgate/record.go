@@ -53,6 +53,12 @@ The state of the recording is kept in FILE.recording once a second. Where
 callgate was killed, the next recording of the same workload to the same file
 begins with it; "callgate profile FILE.recording" makes a profile of it.
 
+With --verify the workload is run again under the profile. This run ends by
+itself, or is ended: after --duration, as is the first run then; or else some
+time after the first call that is denied, and after ten times what the first run
+took, but not within 10 seconds. The exit status is 1 where calls are denied and
+the command had succeeded.
+
 The exit status is that of the command, 128+N where signal N had callgate leave
 it running, and 125 where callgate failed.`,
 		Example: `  callgate record -o web.json ./server --port 8080
@@ -129,7 +135,12 @@ func (r *recordVerb) record(t target, known observe.Observation, j *journal) err
 		j.discard()
 		return err
 	}
-	f, failed := r.follow(t.words, w, j)
+	f, failed := r.follow(t.words, w, j, bound{total: r.duration})
+	again := r.verifies && f.left == 0
+	stopped := again && f.cut && w.running()
+	if again && f.cut {
+		failed = errors.Join(failed, w.end())
+	}
 	failed = errors.Join(failed, w.close())
 	if !f.recording.Began() {
 		return r.notBegun(f, failed)
@@ -137,10 +148,13 @@ func (r *recordVerb) record(t target, known observe.Observation, j *journal) err
 	known.Merge(observe.Observation{Recordings: []observe.Recording{f.recording}})
 	failed = errors.Join(failed, r.finish(known, j))
 	status := f.wait()
-	if failed == nil && r.verifies && f.left == 0 {
-		failed = r.verified(t, known)
+	if failed != nil || !again {
+		return cmp.Or(failed, status)
 	}
-	return cmp.Or(failed, status)
+	if stopped {
+		status = nil // it is callgate that has ended the command
+	}
+	return alsoVerified(status, r.verified(t, known, f.length()))
 }
 
 // start starts the target, unless callgate has been told to end by then.

@@ -81,7 +81,7 @@ func (r *recordVerb) startRecorded(rec recorder, path string, args []string, fol
 		return nil, errors.Join(err, held.Close())
 	}
 	r.relay.to(held.Signal)
-	w := &workload{recorder: rec}
+	w := &workload{recorder: rec, signal: held.Signal}
 	w.waitFor(func() (syscall.WaitStatus, error) {
 		status, err := held.Wait(nil)
 		return status, errors.Join(err, held.Close())
@@ -113,7 +113,7 @@ func (r *recordVerb) recordedBy(rec interface {
 	Signal(syscall.Signal) error
 	Wait() (syscall.WaitStatus, error)
 }) *workload {
-	w := &workload{recorder: rec}
+	w := &workload{recorder: rec, signal: rec.Signal}
 	r.relay.to(rec.Signal)
 	w.waitFor(rec.Wait)
 	return w

@@ -71,7 +71,8 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 	if err != nil {
 		return nil, &failure{status: statusMachine, err: err}
 	}
-	args, err := markedLine(line, dir, func(own []byte) ([]byte, error) { return profile(own, mark) })
+	started := &startedContainer{line: line, cidFile: line.CIDFile}
+	args, err := started.marked(dir, func(own []byte) ([]byte, error) { return profile(own, mark) })
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -83,7 +84,7 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 	if err != nil {
 		return nil, errors.Join(err, rec.Close(), os.RemoveAll(dir))
 	}
-	w.unseen = errNoContainer
+	w.unseen, w.container = errNoContainer, started
 	w.facts = func(rec *observe.Recording) { rec.Runtime = knownRuntime(runtimeOf(line)) }
 	w.cleanup = func() error { return os.RemoveAll(dir) }
 	return w, nil
@@ -96,14 +97,14 @@ func newMark() uint64 {
 	return binary.LittleEndian.Uint64(b[:]) | 1<<63 | 1<<31
 }
 
-// markedLine is the command line with the profile that edit makes, which is put
+// marked is the command line with the profile that edit makes, which is put
 // into dir.
-func markedLine(line *container.Command, dir string, edit func(own []byte) ([]byte, error)) ([]string, error) {
-	if line.Engine.OCI() {
-		if err := line.CopyBundle(dir, edit); err != nil {
+func (c *startedContainer) marked(dir string, edit func(own []byte) ([]byte, error)) ([]string, error) {
+	if c.line.Engine.OCI() {
+		if err := c.line.CopyBundle(dir, edit); err != nil {
 			return nil, usage(err, "")
 		}
-		return line.WithBundle(dir), nil
+		return c.line.WithBundle(dir), nil
 	}
 	data, err := edit(nil)
 	if err != nil {
@@ -113,7 +114,11 @@ func markedLine(line *container.Command, dir string, edit func(own []byte) ([]by
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return nil, &failure{status: statusMachine, err: err}
 	}
-	return line.WithProfile(file), nil
+	if c.cidFile != "" {
+		return c.line.WithProfile(file), nil
+	}
+	c.cidFile = filepath.Join(dir, "id")
+	return c.line.WithProfile(file, "--cidfile="+c.cidFile), nil
 }
 
 // allowing makes the profile under which a container is recorded: the one that

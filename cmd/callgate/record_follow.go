@@ -24,18 +24,33 @@ const sameRequest = 500 * time.Millisecond
 // told to end: most of them end with it.
 const aftermath = time.Second
 
+// bound limits a recording; the zero value is no limit.
+type bound struct {
+	total time.Duration
+	// denied is what is left when the first call has been denied.
+	denied time.Duration
+}
+
 // follow follows a workload to the end of its recording, which is what there is
 // of it where there is an error.
-func (r *recordVerb) follow(words []string, w *workload, j *journal) (*follower, error) {
-	f := &follower{verb: r, words: words, workload: w, journal: j, begun: time.Now(), id: newID()}
+func (r *recordVerb) follow(words []string, w *workload, j *journal, b bound) (*follower, error) {
+	f := &follower{verb: r, words: words, workload: w, journal: j, bound: b, begun: time.Now(), id: newID()}
 	if !r.quiet {
 		f.live = newLiveLine(r.terminal)
 	}
+	f.limit(f.begun, b.total)
 	f.loop()
 	f.look(time.Now())
 	f.live.clear()
 	f.recording.End = time.Now().UnixNano()
 	return f, f.err
+}
+
+// limit ends the recording some time after now; 0 is no limit.
+func (f *follower) limit(now time.Time, d time.Duration) {
+	if end := now.Add(d); d > 0 && (f.until.IsZero() || end.Before(f.until)) {
+		f.until = end
+	}
 }
 
 // newID is the name of a recording.
@@ -59,6 +74,9 @@ type follower struct {
 	err       error
 	warned    bool
 
+	bound    bound
+	denied   bool           // a call has been
+	cut      bool           // the recording ended while something went on
 	until    time.Time      // when the recording ends at the latest; zero is never
 	request  time.Time      // when the command was first asked to end
 	reminded bool           // what the next signal does has been said
@@ -67,9 +85,6 @@ type follower struct {
 
 // loop looks at the state until the recording is to end.
 func (f *follower) loop() {
-	if f.verb.duration > 0 {
-		f.until = f.begun.Add(f.verb.duration)
-	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	command := f.workload.command
@@ -85,13 +100,17 @@ func (f *follower) loop() {
 				return
 			}
 			if !f.request.IsZero() {
-				f.until = time.Now().Add(aftermath)
+				f.limit(time.Now(), aftermath)
 				continue
 			}
 			f.verb.terminal.say("the command has ended, and processes that it started go on: Ctrl-C ends the recording")
 		case now := <-tick.C:
 			f.look(now)
-			if command == nil && f.ended() || !f.until.IsZero() && now.After(f.until) {
+			if command == nil && f.ended() {
+				return
+			}
+			if !f.until.IsZero() && now.After(f.until) {
+				f.cut = true
 				return
 			}
 			f.remind(now, command != nil, "ends the recording, and leaves the command running")
@@ -147,6 +166,11 @@ func (f *follower) wait() error {
 	return exit(128 + int(f.left))
 }
 
+// length is how long the recording was.
+func (f *follower) length() time.Duration {
+	return time.Duration(f.recording.End - f.recording.Start)
+}
+
 // say talks, without the live line in between.
 func (f *follower) say(format string, args ...any) {
 	f.live.clear()
@@ -178,6 +202,10 @@ func (f *follower) look(now time.Time) {
 	}
 	f.recording = s
 	f.live.show(s, now)
+	if !f.denied && len(denials(s).Calls) > 0 {
+		f.denied = true
+		f.limit(now, f.bound.denied)
+	}
 	if now.Sub(f.kept) < journalEvery {
 		return
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/callgate/callgate/observe"
 	"github.com/callgate/callgate/observe/notify"
@@ -16,10 +18,12 @@ const mostRounds = 20
 
 // verified runs the workload again under the profile that was written, and
 // tells which calls it denies. With --add they are allowed, and the workload is
-// run once more, until none is denied.
-func (r *recordVerb) verified(t target, known observe.Observation) error {
+// run once more, until none is denied. A run takes as long as the workload took
+// when it was recorded, more or less: what is denied may make it loop, and never
+// end.
+func (r *recordVerb) verified(t target, known observe.Observation, took time.Duration) error {
 	for range mostRounds {
-		denied, err := r.verify(t)
+		denied, err := r.verify(t, r.verifyBound(took))
 		if err != nil {
 			return err
 		}
@@ -30,9 +34,9 @@ func (r *recordVerb) verified(t target, known observe.Observation) error {
 		names := callNames(denied)
 		if !r.add {
 			return &failure{
-				status: statusTool,
-				err:    fmt.Errorf("%s denies what the workload calls: %s", r.profilePath(), strings.Join(names, ", ")),
-				hint:   "with --add they are allowed",
+				status: statusNo, answer: true,
+				err:  fmt.Errorf("%s denies what the workload calls: %s", r.profilePath(), strings.Join(names, ", ")),
+				hint: "with --add they are allowed",
 			}
 		}
 		r.say("denied, and allowed now: %s", strings.Join(names, ", "))
@@ -42,30 +46,60 @@ func (r *recordVerb) verified(t target, known observe.Observation) error {
 			return err
 		}
 	}
-	return &failure{status: statusTool, err: fmt.Errorf("after %d runs the workload still makes calls that no run before it made", mostRounds)}
+	return &failure{
+		status: statusNo, answer: true,
+		err: fmt.Errorf("after %d runs the workload still makes calls that no run before it made", mostRounds),
+	}
 }
 
+// alsoVerified is the outcome of a command that ended with a status, and was
+// verified. What verifying found does not hide that the command failed.
+func alsoVerified(status, verified error) error {
+	if e := (*failure)(nil); status == nil || verified == nil || !errors.As(verified, &e) || !e.answer {
+		return cmp.Or(verified, status)
+	}
+	return ofCommand(status, verified)
+}
+
+// verifyBound limits a run under the profile, of a workload that took some time
+// when it was recorded.
+func (r *recordVerb) verifyBound(took time.Duration) bound {
+	if r.duration > 0 {
+		return bound{total: r.duration}
+	}
+	return bound{total: max(10*took, leastVerify), denied: max(took, leastVerify/2)}
+}
+
+// leastVerify is what a run under the profile may take in any case.
+const leastVerify = 10 * time.Second
+
 // verify runs the workload under the profile, and returns the denied calls.
-func (r *recordVerb) verify(t target) (observe.Recording, error) {
+func (r *recordVerb) verify(t target, b bound) (observe.Recording, error) {
 	w, err := t.verify()
 	if err != nil {
 		return observe.Recording{}, err
 	}
-	f, err := r.follow(t.words, w, &journal{})
+	f, err := r.follow(t.words, w, &journal{}, b)
+	if err != nil || f.cut || f.left != 0 {
+		err = errors.Join(err, w.end())
+	}
 	err = errors.Join(err, w.close())
-	var e *failure
-	if status := f.wait(); status != nil && !(errors.As(status, &e) && e.err == nil) {
-		err = errors.Join(err, status) // not the status of the command
+	if e := (*failure)(nil); err == nil && !(errors.As(w.status, &e) && e.err == nil) {
+		err = w.status // not that of the command
 	}
 	denied := denials(f.recording)
-	if err == nil && len(denied.Calls) == 0 && !f.recording.Began() {
+	switch {
+	case err != nil || len(denied.Calls) > 0:
+	case f.left != 0:
+		err = &failure{status: 128 + int(f.left), err: fmt.Errorf("ended by %s, and not verified", signalName(f.left))}
+	case w.container != nil && !f.recording.Began():
 		err = errNotBegunAgain
 	}
 	return denied, err
 }
 
 // errNotBegunAgain is a run under the profile that shows nothing.
-var errNotBegunAgain = &failure{status: statusTool, err: errors.New("the workload made no call when it was run again, so that nothing is verified")}
+var errNotBegunAgain = &failure{status: statusTool, err: errors.New("the container did not start again, so that nothing is verified")}
 
 // verifyCommand runs a command under the profile that was written.
 func (r *recordVerb) verifyCommand(args []string) (*workload, error) {

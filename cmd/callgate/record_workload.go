@@ -24,6 +24,10 @@ type workload struct {
 	// status is the exit status of the command, or why it has none: to be
 	// read when command is closed.
 	status error
+	// signal sends a signal to the command; nil where there is none.
+	signal func(syscall.Signal) error
+	// container is the one that was started; nil where none was.
+	container *startedContainer
 	// unseen says what may be wrong where nothing was seen; nil for nothing.
 	unseen error
 	// facts completes a recording by what is known of how it began.
@@ -39,6 +43,16 @@ func (w *workload) close() error {
 		err = errors.Join(err, w.cleanup())
 	}
 	return err
+}
+
+// running reports whether there is a command that has not ended.
+func (w *workload) running() bool {
+	select {
+	case <-w.command:
+		return false
+	default:
+		return w.command != nil
+	}
 }
 
 // waitFor waits for the end of the workload's command in the background.
