@@ -294,7 +294,7 @@ func (d *decoder) call(l line) error {
 	}
 	k.NR = *l.NR
 	if name, ok := syscalls.Name(k.ABI, k.NR); ok && l.Syscall != "" && name != l.Syscall {
-		return fmt.Errorf("number %d of %v is %s and not %s", k.NR, k.ABI, name, l.Syscall)
+		return fmt.Errorf("number %d of %v is %s and not %q", k.NR, k.ABI, name, l.Syscall)
 	}
 	s := Seen{Count: l.Count, Denied: l.Denied, First: int64(l.First), Last: int64(l.Last)}
 	if s.Values, err = l.tuples(len(Interesting(k.ABI, k.NR))); err != nil {

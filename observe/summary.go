@@ -64,6 +64,18 @@ type CallSummary struct {
 	// Executables are the paths of those that made it, sorted; "" is one that
 	// is not known.
 	Executables []string
+	// Stopped are those whose calls a filter stopped, in the same order.
+	Stopped []Program
+}
+
+// Program is who makes calls: an executable in a phase.
+type Program struct {
+	Phase Phase
+	Path  string // "" where it is not known, and of the runtime
+}
+
+func (p Program) compare(o Program) int {
+	return cmp.Or(strings.Compare(p.Path, o.Path), cmp.Compare(p.Phase, o.Phase))
 }
 
 // ExecutableSummary is what one program did in one phase, in all recordings.
@@ -121,6 +133,10 @@ func (s *summing) add(r Recording, k Key, seen Seen) {
 	if !slices.Contains(c.Executables, k.Executable) {
 		c.Executables = append(c.Executables, k.Executable)
 	}
+	by := Program{k.Phase, k.Executable}
+	if seen.Denied > 0 && !slices.Contains(c.Stopped, by) {
+		c.Stopped = append(c.Stopped, by)
+	}
 	program := Key{Phase: k.Phase, Executable: k.Executable}
 	e := s.executables[program]
 	if e == nil {
@@ -148,6 +164,7 @@ func (s *summing) order() {
 	for _, id := range slices.SortedFunc(maps.Keys(s.calls), Key.compare) {
 		c := s.calls[id]
 		slices.Sort(c.Executables)
+		slices.SortFunc(c.Stopped, Program.compare)
 		s.Calls = append(s.Calls, *c)
 		if c.Made > 0 && c.Name != "" {
 			made[c.Name] = true

@@ -64,7 +64,7 @@ func TestSummary(t *testing.T) {
 			{ABI: seccomp.X86_64, NR: 0, Name: "read", Made: 10, First: second(1), Last: second(202), Workload: true, Executables: []string{"/bin/srv"}},
 			{ABI: seccomp.X86_64, NR: 59, Name: "execve", Made: 2, First: second(0), Last: second(1), Workload: true, Runtime: true, StartUp: true, Executables: []string{"", "/bin/sh"}},
 			{ABI: seccomp.X86_64, NR: 101, Name: "ptrace", Made: 2, First: second(2), Last: second(203), Workload: true, StartUp: true, Beyond: true, Executables: []string{"/bin/srv"}},
-			{ABI: seccomp.X86_64, NR: 250, Name: "keyctl", Denied: 3, First: second(50), Last: second(60), Workload: true, Beyond: true, Executables: []string{"/bin/srv"}},
+			{ABI: seccomp.X86_64, NR: 250, Name: "keyctl", Denied: 3, First: second(50), Last: second(60), Workload: true, Beyond: true, Executables: []string{"/bin/srv"}, Stopped: []observe.Program{{Path: "/bin/srv"}}},
 		},
 		Executables: []observe.ExecutableSummary{
 			{Path: "", Distinct: 1, Made: 1},

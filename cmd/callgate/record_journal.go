@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/callgate/callgate/observe"
@@ -68,7 +67,7 @@ func (j *journal) takeOver(target []string, t *terminal) error {
 		if !same && r.Began() {
 			j.close()
 			return usage(
-				fmt.Errorf("%s has the state of a recording that was killed, of another workload: %s", j.name, strings.Join(r.Target, " ")),
+				fmt.Errorf("%s has the state of a recording that was killed, of another workload: %s", j.name, printableWords(r.Target)),
 				fmt.Sprintf("callgate profile %s -o FILE makes a profile of it; then remove it", j.name))
 		}
 		if same {

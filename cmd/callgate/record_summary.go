@@ -6,9 +6,11 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/observe"
 	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
@@ -34,7 +36,7 @@ func summarise(out io.Writer, o observe.Observation, p *profileFlags) error {
 		fmt.Fprintf(&b, "LOST: %d calls could not be stored, so that the profile may lack some\n", s.Lost)
 	}
 	for _, limit := range s.Limits {
-		fmt.Fprintf(&b, "note: %s\n", limit)
+		fmt.Fprintf(&b, "note: %s\n", source.Printable(limit))
 	}
 	table(&b, "RISKY\tCALLS\tWHY", rows(s.Calls, func(c observe.CallSummary) string {
 		if c.Risk == "" || c.Made == 0 || !c.Workload {
@@ -46,7 +48,7 @@ func summarise(out io.Writer, o observe.Observation, p *profileFlags) error {
 		if c.Denied == 0 {
 			return ""
 		}
-		return fmt.Sprintf("%s\t%d\t%s", nameOf(c), c.Denied, programs(c.Executables))
+		return fmt.Sprintf("%s\t%d\t%s", nameOf(c), c.Denied, programs(c.Stopped))
 	}))
 	if names := rows(s.Calls, onlyAtStart); len(names) > 0 {
 		fmt.Fprintf(&b, "\nin the first %v only: %s\n", p.startUp, strings.Join(names, ", "))
@@ -95,11 +97,7 @@ func executables(all []observe.ExecutableSummary) []string {
 			lines = append(lines, fmt.Sprintf("and %d more", len(all)-most))
 			break
 		}
-		name := cmp.Or(e.Path, "(not known)")
-		if e.Phase == observe.Runtime {
-			name = "(container runtime)"
-		}
-		lines = append(lines, fmt.Sprintf("%s\t%d\t%d", name, e.Distinct, e.Made))
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%d", programName(observe.Program{Phase: e.Phase, Path: e.Path}), e.Distinct, e.Made))
 	}
 	return lines
 }
@@ -129,16 +127,43 @@ func abiNames(abis []seccomp.ABI) string {
 // nameOf is the name of a call, or its number where it has none.
 func nameOf(c observe.CallSummary) string { return callName(observe.Key{ABI: c.ABI, NR: c.NR}) }
 
-// programs names some executables.
-func programs(paths []string) string {
+// programs names some programs, by their files.
+func programs(all []observe.Program) string {
 	var names []string
-	for _, p := range paths {
-		names = append(names, path.Base(cmp.Or(p, "?")))
+	for _, p := range all {
+		if p.Path != "" {
+			p.Path = path.Base(p.Path)
+		}
+		names = append(names, programName(p))
 	}
+	names = slices.Compact(names)
 	if len(names) > 3 {
-		names = append(names[:3], fmt.Sprintf("%d more", len(paths)-3))
+		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
 	return strings.Join(names, ", ")
+}
+
+// programName is the name of a program. The workload chooses it: it is quoted
+// where it would move the cursor or be taken for what callgate says itself.
+func programName(p observe.Program) string {
+	switch {
+	case p.Phase == observe.Runtime:
+		return "(container runtime)"
+	case p.Path == "":
+		return "(not known)"
+	case strings.ContainsAny(p.Path, " ,(\""):
+		return strconv.Quote(p.Path)
+	}
+	return source.Printable(p.Path)
+}
+
+// printableWords are the words of a command line, for messages.
+func printableWords(words []string) string {
+	var all []string
+	for _, w := range words {
+		all = append(all, source.Printable(w))
+	}
+	return strings.Join(all, " ")
 }
 
 // count is a number of things.
