@@ -89,14 +89,14 @@ type Command struct {
 //
 // The error matches ErrNoContainer where the command line starts no container.
 // Any other error is about one that does, or may: a flag that is unknown here,
-// so that the image cannot be told from its value; no image; or a verb, such as
-// docker start, whose containers were described before.
+// so that the image cannot be told from its value; no image; or a verb whose
+// containers were described before (docker start), or run already (docker exec).
 func ParseCommand(args []string) (*Command, error) {
 	program, err := skipPrefixes(args)
 	if err != nil {
 		return nil, err
 	}
-	c := &Command{Args: slices.Clone(args), Program: program, Engine: engineOf(filepath.Base(args[program]))}
+	c := &Command{Args: slices.Clone(args), Program: program, Engine: EngineOf(filepath.Base(args[program]))}
 	if c.Engine == Unknown {
 		return nil, fmt.Errorf("%s: %w", args[program], ErrNoContainer)
 	}
@@ -137,7 +137,7 @@ func skipPrefixes(args []string) (int, error) {
 // read. It matters only where an engine may follow.
 func prefixError(args []string, err error) error {
 	for _, arg := range args[1:] {
-		if engineOf(filepath.Base(arg)) != Unknown {
+		if EngineOf(filepath.Base(arg)) != Unknown {
 			return fmt.Errorf("%w; begin the command with %s", err, arg)
 		}
 	}
@@ -204,6 +204,9 @@ func (c *Command) readVerb(at int) (int, error) {
 	if at < len(c.Args) && slices.Contains(indirect[c.Engine], c.Args[at]) {
 		return 0, fmt.Errorf("%s %s: it starts a container whose profile is laid down elsewhere; run it by itself and name the container with --container",
 			c.Engine, c.Args[at])
+	}
+	if at < len(c.Args) && c.Args[at] == "exec" {
+		return 0, fmt.Errorf("%s exec: it runs a program in a container that runs already; run it by itself and name the container with --container NAME", c.Engine)
 	}
 	if at >= len(c.Args) || c.Args[at] != "run" && c.Args[at] != "create" {
 		return 0, fmt.Errorf("%s: %w", quoted(c.Args[c.Program:min(at+1, len(c.Args))]), ErrNoContainer)

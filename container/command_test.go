@@ -82,7 +82,7 @@ func equalCommands(a, b Command) bool {
 }
 
 func TestParseCommandErrors(t *testing.T) {
-	for _, line := range []string{"", "ls -l", "docker ps", "docker", "docker exec c ls", "runc list", "sudo ls", "podman container ls"} {
+	for _, line := range []string{"", "ls -l", "docker ps", "docker", "runc list", "sudo ls", "podman container ls"} {
 		if _, err := ParseCommand(strings.Fields(line)); !errors.Is(err, ErrNoContainer) {
 			t.Errorf("%q: %v, want ErrNoContainer", line, err)
 		}
@@ -98,6 +98,9 @@ func TestParseCommandErrors(t *testing.T) {
 		"docker start -a web":       "docker start",
 		"sudo docker compose up":    "docker compose",
 		"docker container start a":  "docker start",
+		"docker exec c ls":          "docker exec",
+		"podman container exec c x": "podman exec",
+		"sudo runc exec c ls":       "runc exec",
 	} {
 		_, err := ParseCommand(strings.Fields(line))
 		if err == nil || errors.Is(err, ErrNoContainer) || !strings.Contains(err.Error(), want) {

@@ -34,9 +34,9 @@ func (e Engine) String() string {
 // image.
 func (e Engine) OCI() bool { return e == Runc || e == Crun }
 
-// engineOf is the engine whose command line begins with a program of that
-// name, which is without its folder.
-func engineOf(program string) Engine {
+// EngineOf is the engine whose command line begins with a program of that
+// name, which is without its folder; Unknown for any other.
+func EngineOf(program string) Engine {
 	switch program {
 	case "docker":
 		return Docker

@@ -171,6 +171,7 @@ func (r *recordVerb) finish(known observe.Observation, j *journal) error {
 		return errors.Join(err, j.keep(known))
 	}
 	j.remove()
+	r.noteEngines(known)
 	if r.quiet {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/callgate/callgate/container"
 	"github.com/callgate/callgate/observe"
@@ -48,6 +50,10 @@ func knownRuntime(name string) string {
 func (r *recordVerb) containerTarget(line *container.Command) (target, error) {
 	if err := line.CheckPrivileged(); err != nil {
 		return target{}, usage(err, "leave out --privileged, and name the capabilities and devices that the workload needs")
+	}
+	if line.Verb == "create" && !line.Engine.OCI() {
+		return target{}, usagef(fmt.Sprintf("record its start: %s run instead of %s create", line.Engine, line.Engine),
+			"%s create starts nothing, and would keep the profile that allows everything", line.Engine)
 	}
 	if line.Remote != "" {
 		return target{}, usagef("record it there", "the container runs on another machine: %s", line.Remote)
@@ -154,6 +160,25 @@ func (r *recordVerb) verifying(_ []byte, mark uint64) ([]byte, error) {
 		return nil, err
 	}
 	return container.Marked(data, mark)
+}
+
+// noteEngines warns of engines that the workload has executed: what these start
+// is nobody's child, and not part of the recording.
+func (r *recordVerb) noteEngines(o observe.Observation) {
+	var names []string
+	for _, recording := range o.Recordings {
+		for k := range recording.Calls {
+			name := filepath.Base(k.Executable)
+			if k.Phase == observe.Workload && container.EngineOf(name) != container.Unknown && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		r.terminal.warn("the workload executed %s: containers that this started were not recorded; put record in front of that command",
+			strings.Join(names, ", "))
+	}
 }
 
 // say tells of what is done, unless --quiet.
