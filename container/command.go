@@ -54,6 +54,11 @@ type Command struct {
 
 	// Detached: the command returns while the container runs.
 	Detached bool
+	// Interactive: the container reads the terminal (--interactive, --tty).
+	Interactive bool
+	// Restart is what --restart says: when the engine starts the container
+	// again by itself; "" where the command line does not say.
+	Restart string
 	// Privileged: see [Command.CheckPrivileged].
 	Privileged bool
 	// NoNewPrivileges is what --security-opt no-new-privileges says. That of a
@@ -237,6 +242,10 @@ func (c *Command) readFlag(f flag) {
 	switch f.name {
 	case "detach":
 		c.Detached = isTrue(f.value) || c.Verb == "create"
+	case "interactive", "tty":
+		c.Interactive = c.Interactive || isTrue(f.value)
+	case "restart":
+		c.Restart = f.value
 	case "privileged":
 		c.Privileged = isTrue(f.value)
 	case "name":

@@ -15,7 +15,7 @@ func TestParseCommand(t *testing.T) {
 	}{
 		{"docker run --rm -p 8080:80 nginx", Command{Engine: Docker, Verb: "run", Image: "nginx"},
 			"docker run --rm -p 8080:80 --security-opt=seccomp=/p.json nginx"},
-		{"docker container run -itd --name web nginx -g x", Command{Engine: Docker, Verb: "run", Detached: true, Name: "web", Image: "nginx"},
+		{"docker container run -itd --name web nginx -g x", Command{Engine: Docker, Verb: "run", Detached: true, Interactive: true, Name: "web", Image: "nginx"},
 			"docker container run -itd --name web --security-opt=seccomp=/p.json nginx -g x"},
 		{"sudo -u root docker run --security-opt seccomp=a.json --security-opt no-new-privileges a b",
 			Command{Engine: Docker, Verb: "run", Seccomp: File, SeccompFile: "a.json", NoNewPrivileges: true, Image: "a"},
@@ -24,6 +24,8 @@ func TestParseCommand(t *testing.T) {
 			"docker run --security-opt=seccomp=/p.json -- a"},
 		{"docker run --security-opt seccomp=builtin a", Command{Engine: Docker, Verb: "run", Seccomp: Builtin, Image: "a"},
 			"docker run --security-opt=seccomp=/p.json a"},
+		{"docker run --restart=always -t=false a", Command{Engine: Docker, Verb: "run", Restart: "always", Image: "a"},
+			"docker run --restart=always -t=false --security-opt=seccomp=/p.json a"},
 		{"docker run --privileged a", Command{Engine: Docker, Verb: "run", Privileged: true, Image: "a"},
 			"docker run --privileged --security-opt=seccomp=/p.json a"},
 		{"docker run --privileged=false --runtime crun a", Command{Engine: Docker, Verb: "run", Runtime: "crun", Image: "a"},
@@ -76,7 +78,7 @@ func TestParseCommand(t *testing.T) {
 // equalCommands compares what does not depend on the arguments' places.
 func equalCommands(a, b Command) bool {
 	return a.Engine == b.Engine && a.Verb == b.Verb && a.Remote == b.Remote && a.Detached == b.Detached &&
-		a.Privileged == b.Privileged && a.NoNewPrivileges == b.NoNewPrivileges && a.Seccomp == b.Seccomp &&
+		a.Privileged == b.Privileged && a.Interactive == b.Interactive && a.Restart == b.Restart && a.NoNewPrivileges == b.NoNewPrivileges && a.Seccomp == b.Seccomp &&
 		a.SeccompFile == b.SeccompFile && a.Name == b.Name && a.CIDFile == b.CIDFile && a.Runtime == b.Runtime &&
 		a.Image == b.Image && a.Bundle == b.Bundle && a.Config == b.Config
 }

@@ -47,7 +47,8 @@ that its command line names, with one more rule that marks it: from the moment
 at which this filter is installed the calls count. So the profile has what the
 runtime calls before the workload's first instruction, under a comment of its
 own, and not what it calls before that. For other workloads these calls are
-added from what is known of the runtimes, see --runtime.
+added from what is known of the runtimes, see --runtime. A container that goes
+on, or is kept and started again, keeps that profile: replace it.
 
 The state of the recording is kept in FILE.recording once a second. Where
 callgate was killed, the next recording of the same workload to the same file
@@ -147,6 +148,9 @@ func (r *recordVerb) record(t target, known observe.Observation, j *journal) err
 	}
 	known.Merge(observe.Observation{Recordings: []observe.Recording{f.recording}})
 	failed = errors.Join(failed, r.finish(known, j))
+	if !(again && f.cut) {
+		f.warnOfRest()
+	}
 	status := f.wait()
 	if failed != nil || !again {
 		return cmp.Or(failed, status)

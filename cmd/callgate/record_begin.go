@@ -24,6 +24,7 @@ var errNothing = &failure{
 // notBegun ends such a recording: the outputs stay as they are. The status is
 // the command's, which says why.
 func (r *recordVerb) notBegun(f *follower, failed error) error {
+	f.warnOfRest()
 	recorded, j, status := f.recording, f.journal, f.wait()
 	if len(recorded.Calls) == 0 {
 		j.discard()

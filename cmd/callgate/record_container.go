@@ -60,14 +60,17 @@ func (r *recordVerb) containerTarget(line *container.Command) (target, error) {
 	}
 	return target{
 		words:  line.Args,
-		start:  func() (*workload, error) { return r.startContainer(line, r.allowing(line)) },
+		start:  func() (*workload, error) { return r.startContainer(line, r.allowing) },
 		verify: func() (*workload, error) { return r.startContainer(line, r.verifying) },
 	}, nil
 }
 
-// startContainer runs the command line with another profile, which profile makes
-// of the bundle's own; nil where that has none, or where there is no bundle.
-func (r *recordVerb) startContainer(line *container.Command, profile func(own []byte, mark uint64) ([]byte, error)) (*workload, error) {
+// marking makes the profile under which a container is started of the bundle's
+// own; nil where that has none, or where there is no bundle.
+type marking func(c *startedContainer, own []byte, mark uint64) ([]byte, error)
+
+// startContainer runs the command line with another profile.
+func (r *recordVerb) startContainer(line *container.Command, profile marking) (*workload, error) {
 	path, err := lookUp(line.Args[0])
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 		return nil, &failure{status: statusMachine, err: err}
 	}
 	started := &startedContainer{line: line, cidFile: line.CIDFile}
-	args, err := started.marked(dir, func(own []byte) ([]byte, error) { return profile(own, mark) })
+	args, err := started.marked(dir, func(own []byte) ([]byte, error) { return profile(started, own, mark) })
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -90,6 +93,7 @@ func (r *recordVerb) startContainer(line *container.Command, profile func(own []
 	if err != nil {
 		return nil, errors.Join(err, rec.Close(), os.RemoveAll(dir))
 	}
+	started.begun = func() bool { return rec.Started() > 0 }
 	w.unseen, w.container = errNoContainer, started
 	w.facts = func(rec *observe.Recording) { rec.Runtime = knownRuntime(runtimeOf(line)) }
 	w.cleanup = func() error { return os.RemoveAll(dir) }
@@ -129,32 +133,30 @@ func (c *startedContainer) marked(dir string, edit func(own []byte) ([]byte, err
 
 // allowing makes the profile under which a container is recorded: the one that
 // is its own, where its command line or its bundle has one.
-func (r *recordVerb) allowing(line *container.Command) func(own []byte, mark uint64) ([]byte, error) {
-	return func(own []byte, mark uint64) ([]byte, error) {
-		name := "the profile of its bundle"
-		if line.Seccomp == container.File {
-			data, err := os.ReadFile(line.SeccompFile)
-			if err != nil {
-				return nil, usage(err, "")
-			}
-			own, name = data, line.SeccompFile
-		}
-		if own == nil {
-			r.say("the container runs under a profile that allows everything, and marks it")
-			return container.AllowAll(runtime.GOARCH, mark), nil
-		}
-		r.profile.options.AllowDenied = r.profile.options.AllowDenied || r.profile.denied == "auto"
-		data, err := container.Marked(own, mark)
+func (r *recordVerb) allowing(c *startedContainer, own []byte, mark uint64) ([]byte, error) {
+	name := "the profile of its bundle"
+	if c.line.Seccomp == container.File {
+		data, err := os.ReadFile(c.line.SeccompFile)
 		if err != nil {
-			return nil, usage(fmt.Errorf("%s: %w", name, err), "")
+			return nil, usage(err, "")
 		}
-		r.say("the container runs under %s, with one more rule that marks it; what this denies is allowed in what is written", name)
-		return data, nil
+		own, name = data, c.line.SeccompFile
 	}
+	if own == nil {
+		c.open, c.greeting = true, "the container is recorded under a profile that allows everything, and marks it"
+		return container.AllowAll(runtime.GOARCH, mark), nil
+	}
+	r.profile.options.AllowDenied = r.profile.options.AllowDenied || r.profile.denied == "auto"
+	data, err := container.Marked(own, mark)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", name, err), "")
+	}
+	c.greeting = fmt.Sprintf("the container is recorded under %s, with one more rule that marks it; what this denies is allowed in what is written", name)
+	return data, nil
 }
 
 // verifying makes the profile under which a container is run again.
-func (r *recordVerb) verifying(_ []byte, mark uint64) ([]byte, error) {
+func (r *recordVerb) verifying(_ *startedContainer, _ []byte, mark uint64) ([]byte, error) {
 	data, err := r.written()
 	if err != nil {
 		return nil, err

@@ -24,6 +24,11 @@ const killAfter = 5 * time.Second
 type startedContainer struct {
 	line    *container.Command
 	cidFile string // to which the engine writes the container's id; "" for none
+	// greeting says under which profile it runs; "" where there is nothing to
+	// say, or it has been said.
+	greeting string
+	open     bool        // the profile allows everything
+	begun    func() bool // reports whether it was seen to start
 }
 
 // end ends the command, or the container that it has started.
@@ -72,4 +77,24 @@ func (c *startedContainer) id() string {
 		return strings.TrimSpace(string(text))
 	}
 	return c.line.Name
+}
+
+// warning says that the container stays under a profile which is only there for
+// the recording, "" where it does not: it has ended, or the profile was its own.
+func (c *startedContainer) warning(alive bool, file string) string {
+	again := c.line.Restart != "" && c.line.Restart != "no"
+	how := "its own profile"
+	if file != "" {
+		how = "--security-opt seccomp=" + file
+		if c.line.Engine.OCI() {
+			how = "the profile of " + file + " in its bundle"
+		}
+	}
+	switch {
+	case !c.open || !alive && !again:
+		return ""
+	case !alive:
+		return "the engine may start the container again, under a profile that allows everything: remove it, and start one with " + how
+	}
+	return "the container goes on under a profile that allows everything, and keeps it: start it anew with " + how
 }

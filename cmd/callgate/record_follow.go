@@ -42,6 +42,7 @@ func (r *recordVerb) follow(words []string, w *workload, j *journal, b bound) (*
 	f.loop()
 	f.look(time.Now())
 	f.live.clear()
+	f.alive = !f.ended()
 	f.recording.End = time.Now().UnixNano()
 	return f, f.err
 }
@@ -76,6 +77,7 @@ type follower struct {
 
 	bound    bound
 	denied   bool           // a call has been
+	alive    bool           // something went on at the end of the recording
 	cut      bool           // the recording ended while something went on
 	until    time.Time      // when the recording ends at the latest; zero is never
 	request  time.Time      // when the command was first asked to end
@@ -103,7 +105,7 @@ func (f *follower) loop() {
 				f.limit(time.Now(), aftermath)
 				continue
 			}
-			f.verb.terminal.say("the command has ended, and processes that it started go on: Ctrl-C ends the recording")
+			f.say("%s: Ctrl-C ends the recording", f.goesOn())
 		case now := <-tick.C:
 			f.look(now)
 			if command == nil && f.ended() {
@@ -114,6 +116,32 @@ func (f *follower) loop() {
 				return
 			}
 			f.remind(now, command != nil, "ends the recording, and leaves the command running")
+		}
+	}
+}
+
+// goesOn says what goes on when the command has ended.
+func (f *follower) goesOn() string {
+	if c := f.workload.container; c != nil {
+		return c.line.Engine.String() + " has ended, and the container goes on"
+	}
+	return "the command has ended, and processes that it started go on"
+}
+
+// greet says once how the container is recorded, when it was seen to start.
+func (f *follower) greet() {
+	if c := f.workload.container; c != nil && c.greeting != "" && c.begun() {
+		f.say("%s", c.greeting)
+		c.greeting = ""
+	}
+}
+
+// warnOfRest warns of the container that is left under the profile which is
+// only there to record it.
+func (f *follower) warnOfRest() {
+	if c := f.workload.container; c != nil {
+		if text := c.warning(f.alive, f.verb.profilePath()); text != "" {
+			f.verb.terminal.warn("%s", text)
 		}
 	}
 }
@@ -201,6 +229,7 @@ func (f *follower) look(now time.Time) {
 		f.workload.facts(&s)
 	}
 	f.recording = s
+	f.greet()
 	f.live.show(s, now)
 	if !f.denied && len(denials(s).Calls) > 0 {
 		f.denied = true
