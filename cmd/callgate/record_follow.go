@@ -35,7 +35,7 @@ type bound struct {
 // of it where there is an error.
 func (r *recordVerb) follow(words []string, w *workload, j *journal, b bound) (*follower, error) {
 	f := &follower{verb: r, words: words, workload: w, journal: j, bound: b, begun: time.Now(), id: newID()}
-	if !r.quiet {
+	if c := w.container; !r.quiet && !(c != nil && c.line.Interactive) {
 		f.live = newLiveLine(r.terminal)
 	}
 	f.limit(f.begun, b.total)

@@ -14,8 +14,9 @@ package main
 //   - A file that a flag names is replaced when its new content is complete, so
 //     that a command that fails leaves the old file alone.
 //   - Binary data is not written to a terminal.
-//   - Colour and lines that are rewritten are for a terminal only, and where
-//     NO_COLOR is not set.
+//   - Colour is for a terminal only, and where NO_COLOR is not set. A line that
+//     is rewritten has the last row of a terminal (TERM is not dumb), which
+//     nothing else writes to: see liveLine.
 
 import (
 	"bufio"

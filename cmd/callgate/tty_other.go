@@ -18,5 +18,11 @@ func isTerminal(f *os.File) bool {
 // terminal. Commands do not run beside callgate here.
 func inForeground() bool { return false }
 
+// screenSize is the size of a terminal in characters: 0, it is not known.
+func screenSize(*os.File) (rows, columns int) { return 0, 0 }
+
+// sharesTerminal reports whether nobody uses a terminal for more than lines.
+func sharesTerminal(*os.File) bool { return false }
+
 // signalName is the name of a signal.
 func signalName(s syscall.Signal) string { return s.String() }
