@@ -44,10 +44,16 @@ type ProfileOptions struct {
 	BaseEnv profile.Env
 }
 
+// DefaultActions are the actions that a ProfileOptions.DefaultAction can be, for
+// messages.
+const DefaultActions = "ERRNO(E...), KILL_PROCESS, KILL_THREAD, TRAP, TRACE or LOG"
+
 // maxErrno is the largest errno that libseccomp takes for a filter.
 const maxErrno = 4094
 
-func (o ProfileOptions) check() error {
+// Check is the error that [Observation.Profile] would have for the options, of
+// whatever observation.
+func (o ProfileOptions) Check() error {
 	if o.DenyErrno > maxErrno {
 		return fmt.Errorf("errno %d: want one from 1 to %d", o.DenyErrno, maxErrno)
 	}
@@ -59,7 +65,7 @@ func (o ProfileOptions) check() error {
 	}
 	switch a := o.DefaultAction.Canonical(); a.Kind() {
 	case seccomp.Allow, seccomp.Notify:
-		return fmt.Errorf("default action %v: a profile that lists what is allowed has to stop the rest: want ERRNO, KILL_PROCESS, TRAP, TRACE or LOG", a)
+		return fmt.Errorf("default action %v: a profile that lists what is allowed has to stop the rest: want %s", a, DefaultActions)
 	case seccomp.Err:
 		if a.Data() > maxErrno {
 			return fmt.Errorf("default action %v: want an errno from 1 to %d", a, maxErrno)
@@ -134,7 +140,7 @@ var ErrEmpty = errors.New("no system call was observed")
 // The error matches [ErrEmpty], or says which option cannot be, or that the
 // recordings are of machines for which one profile cannot be.
 func (o Observation) Profile(opts ProfileOptions) (Draft, error) {
-	if err := opts.check(); err != nil {
+	if err := opts.Check(); err != nil {
 		return Draft{}, err
 	}
 	n := o.needs(opts)

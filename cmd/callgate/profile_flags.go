@@ -56,7 +56,7 @@ func (p *profileFlags) check(t *terminal) error {
 	if p.action != "" {
 		a, err := seccomp.ParseAction(strings.TrimPrefix(p.action, "SCMP_ACT_"))
 		if err != nil {
-			return usage(fmt.Errorf("--default-action: %w", err), "")
+			return usagef("want "+observe.DefaultActions, "--default-action %q is no action", p.action)
 		}
 		o.DefaultAction = &a
 	}
@@ -69,6 +69,9 @@ func (p *profileFlags) check(t *terminal) error {
 			return usagef("want a name such as EPERM, or 1 to 4094", "--deny-errno %s is no error", p.errno)
 		}
 		o.DenyErrno = e
+	}
+	if err := o.Check(); err != nil {
+		return usage(err, "")
 	}
 	env, err := p.env.env(p.base)
 	if err != nil {

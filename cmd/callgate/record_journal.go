@@ -51,7 +51,7 @@ func openJournal(name string, target []string, t *terminal) (*journal, error) {
 		j.close()
 		return nil, &failure{
 			status: statusUsage,
-			err:    fmt.Errorf("a recording that was killed left its state, which cannot be read: %w", err),
+			err:    fmt.Errorf("a recording that was killed, or could not be written, left its state, which cannot be read: %w", err),
 			hint:   "remove " + name,
 		}
 	}
@@ -67,12 +67,12 @@ func (j *journal) takeOver(target []string, t *terminal) error {
 		if !same && r.Began() {
 			j.close()
 			return usage(
-				fmt.Errorf("%s has the state of a recording that was killed, of another workload: %s", j.name, printableWords(r.Target)),
+				fmt.Errorf("%s has the state of a recording that was killed or could not be written, of another workload: %s", j.name, printableWords(r.Target)),
 				fmt.Sprintf("callgate profile %s -o FILE makes a profile of it; then remove it", j.name))
 		}
 		if same {
 			before.Merge(observe.Observation{Recordings: []observe.Recording{r}})
-			t.say("a recording of this workload was killed; the %d calls that it had seen are part of this one (remove %s to begin anew)", len(r.Calls), j.name)
+			t.say("a recording of this workload was killed or could not be written; the %d calls that it had seen are part of this one (remove %s to begin anew)", len(r.Calls), j.name)
 		}
 	}
 	j.before = before
