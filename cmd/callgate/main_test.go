@@ -82,10 +82,15 @@ func needThing(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// condition knows [root] beside testscript's own conditions.
+// condition knows [root], and [kthreadd] where process 2 is the kernel's, beside
+// testscript's own conditions.
 func condition(cond string) (bool, error) {
-	if cond == "root" {
+	switch cond {
+	case "root":
 		return os.Geteuid() == 0, nil
+	case "kthreadd":
+		name, _ := os.ReadFile("/proc/2/comm")
+		return string(name) == "kthreadd\n", nil
 	}
 	return false, fmt.Errorf("unknown condition %s", cond)
 }

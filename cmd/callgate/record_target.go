@@ -42,8 +42,11 @@ func (r *recordVerb) target(args []string) (target, error) {
 		return target{words: []string{"--pid", strconv.Itoa(r.pid)}, start: func() (*workload, error) {
 			return r.attach(func(rec *ebpf.Recorder) error {
 				err := rec.FollowProcess(r.pid)
-				if errors.Is(err, os.ErrNotExist) {
+				switch {
+				case errors.Is(err, os.ErrNotExist):
 					return fmt.Errorf("--pid %d: there is no such process", r.pid)
+				case errors.Is(err, ebpf.ErrKernelThread):
+					return usagef("kernel threads make no system calls: name a process of a program", "--pid %d is a kernel thread", r.pid)
 				}
 				return err
 			})

@@ -61,12 +61,15 @@ func (r *Recorder) FollowStart(pid int) error {
 // FollowProcess follows a process that runs: all its threads and descendants,
 // and whatever they start, except for the process that records. The call in
 // whose midst a thread is counts. The error matches os.ErrNotExist where there
-// is no such process.
+// is no such process, and ErrKernelThread where it is the kernel's.
 func (r *Recorder) FollowProcess(pid int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return errClosed
+	}
+	if worksForKernel(procPath(pid, "")) {
+		return fmt.Errorf("process %d %w", pid, ErrKernelThread)
 	}
 	return r.seedAll(func() ([]int, error) {
 		all, err := processes()
@@ -281,6 +284,9 @@ func (r *Recorder) seedThread(pid, tid int, state uint16) (bool, error) {
 	began, err := startTime(task)
 	if err != nil {
 		return false, nil // it has ended
+	}
+	if worksForKernel(task) {
+		return false, nil
 	}
 	if tid >= len(r.tasks) {
 		atomic.AddUint64(&r.globals[globalTasksFull/8], 1)

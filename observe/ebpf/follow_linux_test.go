@@ -295,3 +295,26 @@ func TestNoNewPrivs(t *testing.T) {
 		}
 	}
 }
+
+// TestKernelThreads is about threads that make no calls, for which the kernel
+// says that they are in the call 0.
+func TestKernelThreads(t *testing.T) {
+	if name, _ := os.ReadFile("/proc/2/comm"); string(name) != "kthreadd\n" {
+		t.Skip("the threads of the kernel are not in this namespace")
+	}
+	if !worksForKernel("/proc/2") || worksForKernel("/proc/self") {
+		t.Errorf("kthreadd: %v, this process: %v", worksForKernel("/proc/2"), worksForKernel("/proc/self"))
+	}
+	need.Root(t)
+	r, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.FollowProcess(2); !errors.Is(err, ErrKernelThread) {
+		t.Errorf("FollowProcess: %v", err)
+	}
+	if n, err := r.seed(2, stateUnknown); n != 0 || err != nil { // as a cgroup has them
+		t.Errorf("%d threads are followed, %v", n, err)
+	}
+}

@@ -119,6 +119,24 @@ func stat(path string) ([]string, error) {
 	return fields, nil
 }
 
+// Flags of a task, of include/linux/sched.h.
+const (
+	flagIOWorker   = 0x10     // of io_uring, from 5.12
+	flagUserWorker = 0x4000   // of io_uring and vhost, from 6.4
+	flagKernel     = 0x200000 // a kernel thread
+)
+
+// worksForKernel reports whether a thread runs in the kernel only: it makes no
+// calls, and what its registers say of the one it is in is not one.
+func worksForKernel(task string) bool {
+	fields, err := stat(filepath.Join(task, "stat"))
+	if err != nil {
+		return false
+	}
+	flags, _ := strconv.ParseUint(fields[6], 10, 64)
+	return flags&(flagIOWorker|flagUserWorker|flagKernel) != 0
+}
+
 // startTime tells threads apart that have the same id, one after the other.
 func startTime(task string) (string, error) {
 	fields, err := stat(filepath.Join(task, "stat"))

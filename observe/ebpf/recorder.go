@@ -1,5 +1,11 @@
 package ebpf
 
+import "errors"
+
+// ErrKernelThread is matched by the error of a recorder that is to follow a
+// thread of the kernel, which makes no system calls.
+var ErrKernelThread = errors.New("is a kernel thread")
+
 // Options say what to record. The zero value is right for processes that are
 // followed by their ids.
 type Options struct {
