@@ -33,8 +33,9 @@ const maxLine = 1 << 20
 // line is any of the three kinds of lines.
 type line struct {
 	// The first line.
-	Callgate string `json:"callgate,omitempty"`
-	Version  int    `json:"version,omitempty"`
+	Callgate   string `json:"callgate,omitempty"`
+	Version    int    `json:"version,omitempty"`
+	Recordings *int   `json:"recordings,omitempty"`
 
 	// A recording.
 	Recording  string   `json:"recording,omitempty"`
@@ -49,6 +50,7 @@ type line struct {
 	Arguments  bool     `json:"arguments,omitempty"`
 	Lost       uint64   `json:"lost,omitempty"`
 	Limits     []string `json:"limits,omitempty"`
+	Calls      *int     `json:"calls,omitempty"`
 
 	// A call.
 	Phase      string     `json:"phase,omitempty"`
@@ -110,7 +112,8 @@ func (o Observation) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(line{Callgate: formatName, Version: formatVersion}); err != nil {
+	n := len(o.Recordings)
+	if err := e.Encode(line{Callgate: formatName, Version: formatVersion, Recordings: &n}); err != nil {
 		return err
 	}
 	for _, r := range o.Recordings {
@@ -127,8 +130,9 @@ func (o Observation) Write(w io.Writer) error {
 }
 
 func (r Recording) line() line {
+	n := len(r.Calls)
 	l := line{
-		Recording: r.ID, Recorder: r.Recorder, Target: r.Target,
+		Recording: r.ID, Recorder: r.Recorder, Target: escapeAll(r.Target), Calls: &n,
 		Start: instant(r.Start), End: instant(r.End),
 		Runtime: r.Runtime, Boundary: r.Boundary, NoNewPrivs: r.NoNewPrivs,
 		Arguments: r.Arguments, Lost: r.Lost, Limits: r.Limits,
@@ -142,7 +146,7 @@ func (r Recording) line() line {
 func (k Key) line(s Seen) line {
 	name, _ := syscalls.Name(k.ABI, k.NR)
 	l := line{
-		Phase: k.Phase.String(), Executable: k.Executable,
+		Phase: k.Phase.String(), Executable: escapeBytes(k.Executable),
 		Arch: k.ABI.String(), Syscall: name, NR: &k.NR,
 		Count: s.Count, Denied: s.Denied, First: instant(s.First), Last: instant(s.Last),
 		More: s.Values.More,
@@ -199,6 +203,9 @@ func Read(name string, r io.Reader) (Observation, error) {
 	case !d.begun:
 		return Observation{}, &SyntaxError{File: name, Line: 1, Err: errNotObservation}
 	}
+	if err := d.fileEnd(); err != nil {
+		return Observation{}, &SyntaxError{File: name, Line: n, Err: err}
+	}
 	return d.observation(), nil
 }
 
@@ -208,6 +215,8 @@ var errNotObservation = fmt.Errorf(`not a saved observation, whose first line is
 type decoder struct {
 	begun      bool
 	recordings []Recording
+	files      announced // the recordings of the file
+	calls      announced // the calls of the recording
 }
 
 // observation is the union of all that was read.
@@ -250,16 +259,24 @@ func (d *decoder) header(l line) error {
 	case l.Version != formatVersion:
 		return fmt.Errorf("version %d of the format; this program reads version %d", l.Version, formatVersion)
 	}
-	d.begun = true
-	return nil
+	err := d.fileEnd()
+	d.begun, d.files = true, announced{want: l.Recordings}
+	return err
 }
 
 func (d *decoder) recording(l line) error {
 	if id, err := hex.DecodeString(l.Recording); err != nil || len(id) != 16 || l.NR != nil {
 		return fmt.Errorf("recording %q: want 32 hexadecimal digits, and no call on the line", l.Recording)
 	}
+	if err := d.callsEnd(); err != nil {
+		return err
+	}
+	target, err := unescapeAll(l.Target)
+	if err != nil {
+		return fmt.Errorf("target: %w", err)
+	}
 	r := Recording{
-		ID: l.Recording, Recorder: l.Recorder, Target: l.Target,
+		ID: l.Recording, Recorder: l.Recorder, Target: target,
 		Start: int64(l.Start), End: int64(l.End),
 		Runtime: l.Runtime, Boundary: l.Boundary, NoNewPrivs: l.NoNewPrivs,
 		Arguments: l.Arguments, Lost: l.Lost, Limits: l.Limits,
@@ -271,6 +288,8 @@ func (d *decoder) recording(l line) error {
 		}
 		r.Kernel = v
 	}
+	d.files.got++
+	d.calls = announced{want: l.Calls}
 	d.recordings = append(d.recordings, r)
 	return nil
 }
@@ -279,8 +298,11 @@ func (d *decoder) call(l line) error {
 	if len(d.recordings) == 0 {
 		return errors.New("a call without a recording above it")
 	}
-	k := Key{Executable: l.Executable}
+	name, err := unescapeBytes(l.Executable)
+	k := Key{Executable: name}
 	switch {
+	case err != nil:
+		return fmt.Errorf("executable: %w", err)
 	case l.NR == nil:
 		return errors.New(`neither "recording" nor "nr": neither a recording nor a call`)
 	case l.Phase == Runtime.String():
@@ -288,7 +310,6 @@ func (d *decoder) call(l line) error {
 	case l.Phase != Workload.String():
 		return fmt.Errorf("phase %q: want %q or %q", l.Phase, Workload, Runtime)
 	}
-	var err error
 	if k.ABI, err = seccomp.ParseABI(l.Arch); err != nil {
 		return err
 	}
@@ -300,6 +321,7 @@ func (d *decoder) call(l line) error {
 	if s.Values, err = l.tuples(len(Interesting(k.ABI, k.NR))); err != nil {
 		return err
 	}
+	d.calls.got++
 	d.recordings[len(d.recordings)-1].Add(k, s)
 	return nil
 }

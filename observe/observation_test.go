@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,16 +141,60 @@ func TestReadErrors(t *testing.T) {
 		{rec + `{"phase":"workload","arch":"vax","nr":1}`, "x.obs:3: "},
 		{rec + call + `-1}`, "x.obs:3: json: cannot unmarshal"},
 		{rec + call + `1} {}`, "x.obs:3: more than one value"},
-		{rec + call + `1,"syscall":"read"}`, "x.obs:3: number 1 of x86_64 is write and not read"},
+		{rec + call + `1,"syscall":"read"}`, "x.obs:3: number 1 of x86_64 is write and not \"read\""},
 		{rec + call + `1,"first":"now"}`, "x.obs:3: "},
 		{rec + call + `41,"values":[["0x1"]]}`, "x.obs:3: values: 1 in a tuple, where 2 arguments are kept"},
 		{rec + call + `41,"values":[[1,2]]}`, "x.obs:3: "},
+		{rec + call + `1,"executable":"a\u0000zz"}`, `x.obs:3: executable: "a\x00zz": want a byte`},
+		{rec + call + `1,"executable":"a\u00004"}`, `x.obs:3: executable: "a\x004": want a byte`},
 		{rec + strings.Repeat("x", 2<<20), "x.obs:3: the line is longer than"},
 	} {
 		_, err := observe.Read("x.obs", strings.NewReader(c.text))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%.80q: %v, want %s", c.text, err, c.want)
 		}
+	}
+}
+
+// TestReadCut cuts a file at the end of each line: what is left is no smaller
+// observation.
+func TestReadCut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 20 {
+		whole := text(t, arbitrary(rng, 4))
+		lines := strings.SplitAfter(whole, "\n")
+		for n := 1; n < len(lines)-1; n++ {
+			cut := strings.Join(lines[:n], "")
+			for _, file := range []string{cut, cut + whole} {
+				if _, err := observe.Read("x.obs", strings.NewReader(file)); err == nil || !strings.Contains(err.Error(), "the file was cut") {
+					t.Fatalf("cut behind %d of %d lines: %v\n%s", n, len(lines)-1, err, file)
+				}
+			}
+		}
+	}
+	uncounted := "{\"callgate\":\"observation\",\"version\":1}\n{\"recording\":\"000102030405060708090a0b0c0d0e0f\"}\n"
+	if _, err := observe.Read("x.obs", strings.NewReader(uncounted)); err != nil {
+		t.Errorf("without counts: %v", err)
+	}
+}
+
+// TestBytes saves names that are not UTF-8.
+func TestBytes(t *testing.T) {
+	names := []string{"/opt/caf\xe9", "/opt/caf\xea", "/opt/café", "\xff\xfe", "\ufffd", "a\xc3", "a\xc3\xa9"}
+	r := observe.Recording{ID: strings.Repeat("a", 32), Target: names}
+	for _, name := range names {
+		r.Add(observe.Key{Executable: name, ABI: seccomp.X86_64, NR: 1}, observe.Seen{Count: 1})
+	}
+	saved := text(t, observe.Observation{Recordings: []observe.Recording{r}})
+	if !strings.Contains(saved, `"/opt/caf\u0000e9"`) || !utf8.ValidString(saved) {
+		t.Errorf("saved as %s", saved)
+	}
+	o, err := observe.Read("x.obs", strings.NewReader(saved))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, o.Recordings[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -216,9 +261,9 @@ func ExampleObservation_Merge() {
 	o.Merge(recording("b", 2), recording("a", 3), recording("b", 2))
 	_ = o.Write(os.Stdout)
 	// Output:
-	// {"callgate":"observation","version":1}
-	// {"recording":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","recorder":"ebpf"}
+	// {"callgate":"observation","version":1,"recordings":2}
+	// {"recording":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","recorder":"ebpf","calls":1}
 	// {"phase":"workload","executable":"/bin/date","arch":"x86_64","syscall":"write","nr":1,"count":3}
-	// {"recording":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","recorder":"ebpf"}
+	// {"recording":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","recorder":"ebpf","calls":1}
 	// {"phase":"workload","executable":"/bin/date","arch":"x86_64","syscall":"write","nr":1,"count":2}
 }
