@@ -14,6 +14,7 @@ package observe
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -85,6 +86,14 @@ func (s Seen) join(o Seen) Seen {
 		Last:   max(s.Last, o.Last),
 		Values: s.Values.Union(o.Values),
 	}
+}
+
+// sum adds counts, up to the largest that there can be.
+func sum(a, b uint64) uint64 {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxUint64
 }
 
 // earliest is the lower of two times of which 0 means none.

@@ -93,7 +93,7 @@ func (o Observation) Summary(opts SummaryOptions) (Summary, error) {
 	s := summing{opts: opts, calls: map[Key]*CallSummary{}, executables: map[Key]*ExecutableSummary{}, names: map[Key]map[string]bool{}}
 	s.Recordings = len(o.Recordings)
 	for _, r := range o.Recordings {
-		s.Lost += r.Lost
+		s.Lost = sum(s.Lost, r.Lost)
 		s.Limits = append(s.Limits, r.Limits...)
 		for _, k := range r.Keys() {
 			s.add(r, k, r.Calls[k])
@@ -124,8 +124,8 @@ func (s *summing) add(r Recording, k Key, seen Seen) {
 		c = &CallSummary{ABI: k.ABI, NR: k.NR, Name: name, Risk: risk, StartUp: true}
 		s.calls[id] = c
 	}
-	c.Made += seen.Count
-	c.Denied += seen.Denied
+	c.Made = sum(c.Made, seen.Count)
+	c.Denied = sum(c.Denied, seen.Denied)
 	c.First, c.Last = earliest(c.First, seen.First), max(c.Last, seen.Last)
 	c.Workload = c.Workload || k.Phase == Workload
 	c.Runtime = c.Runtime || k.Phase == Runtime
@@ -144,11 +144,11 @@ func (s *summing) add(r Recording, k Key, seen Seen) {
 		s.executables[program] = e
 		s.names[program] = map[string]bool{}
 	}
-	e.Made += seen.Count
-	e.Denied += seen.Denied
+	e.Made = sum(e.Made, seen.Count)
+	e.Denied = sum(e.Denied, seen.Denied)
 	s.names[program][cmp.Or(c.Name, fmt.Sprint(k.ABI, k.NR))] = true
-	s.Made += seen.Count
-	s.Denied += seen.Denied
+	s.Made = sum(s.Made, seen.Count)
+	s.Denied = sum(s.Denied, seen.Denied)
 }
 
 // atStart reports whether a call was made at the start of a recording only, of

@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -112,5 +113,28 @@ func TestSummaryOfNothing(t *testing.T) {
 	s, err := observe.Observation{}.Summary(observe.SummaryOptions{Reference: docker})
 	if diff := cmp.Diff(observe.Summary{}, s); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestSummaryOfManyCalls adds counts that have no sum in 64 bits.
+func TestSummaryOfManyCalls(t *testing.T) {
+	var o observe.Observation
+	for _, id := range []string{"a", "b"} {
+		r := observe.Recording{ID: strings.Repeat(id, 32), Lost: math.MaxUint64}
+		r.Add(observe.Key{ABI: seccomp.X86_64, NR: 0}, observe.Seen{Count: math.MaxUint64 - 1, Denied: math.MaxUint64})
+		r.Add(observe.Key{ABI: seccomp.X86_64, NR: 9999}, observe.Seen{Count: math.MaxUint64})
+		o.Merge(observe.Observation{Recordings: []observe.Recording{r}})
+	}
+	s, err := o.Summary(observe.SummaryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = math.MaxUint64
+	if s.Made != most || s.Denied != most || s.Lost != most || s.Calls[0].Made != most || s.Calls[0].Denied != most || s.Executables[0].Made != most {
+		t.Errorf("%+v", s)
+	}
+	d, err := o.Profile(observe.ProfileOptions{})
+	if err != nil || !strings.Contains(strings.Join(d.Notes, "\n"), "was called 18446744073709551615 times") {
+		t.Errorf("%q, %v", d.Notes, err)
 	}
 }
