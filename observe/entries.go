@@ -2,6 +2,7 @@ package observe
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,7 +76,7 @@ func (n *needs) runtimeComment(how string, made func(*need) []string) string {
 // all values, then one for each way in which the others are.
 func allow(comment string, calls []*need, opts ProfileOptions) []profile.Rule {
 	var whole []string
-	var why []string
+	why := map[string][]string{} // the calls, by the reason why all values are allowed
 	var out []profile.Rule
 	for _, c := range calls {
 		if opts.Arguments && c.any == "" && len(c.values) > 0 {
@@ -84,7 +85,7 @@ func allow(comment string, calls []*need, opts ProfileOptions) []profile.Rule {
 		}
 		whole = append(whole, c.name)
 		if opts.Arguments && c.any != "" && c.any != whyNone {
-			why = append(why, fmt.Sprintf("%s (%s)", c.name, c.any))
+			why[c.any] = append(why[c.any], c.name)
 		}
 	}
 	if len(whole) == 0 {
@@ -93,8 +94,10 @@ func allow(comment string, calls []*need, opts ProfileOptions) []profile.Rule {
 		}
 		return out
 	}
-	if len(why) > 0 {
-		comment += "; not narrowed: " + strings.Join(why, ", ")
+	lead := "; not narrowed: "
+	for _, reason := range slices.Sorted(maps.Keys(why)) {
+		comment += fmt.Sprintf("%s%s (%s)", lead, strings.Join(why[reason], ", "), reason)
+		lead = "; "
 	}
 	r := profile.Rule{Comment: profile.Text{Value: comment}, Names: texts(whole), Action: profile.Text{Value: "SCMP_ACT_ALLOW"}}
 	return append([]profile.Rule{r}, out...)

@@ -45,7 +45,7 @@ type needs struct {
 func (o Observation) needs(opts ProfileOptions) *needs {
 	n := &needs{calls: map[string]*need{}, denied: map[string]bool{}, numbered: map[Key]uint64{}}
 	for _, r := range o.Recordings {
-		n.lost += r.Lost
+		n.lost = sum(n.lost, r.Lost)
 		for k, s := range r.Calls {
 			if k.Phase == Workload || opts.concerns(r) {
 				n.see(r, k, s, opts)
@@ -69,7 +69,8 @@ func (n *needs) see(r Recording, k Key, s Seen, opts ProfileOptions) {
 	case !made && s.Denied > 0 && known:
 		n.denied[name] = true
 	case made && !known:
-		n.numbered[Key{ABI: k.ABI, NR: k.NR}] += s.Count + s.Denied
+		id := Key{ABI: k.ABI, NR: k.NR}
+		n.numbered[id] = sum(n.numbered[id], sum(s.Count, s.Denied))
 	}
 	if !made || !known {
 		return
@@ -212,7 +213,11 @@ func (n *needs) addFact(runtime string, f RuntimeCall) {
 			if !slices.Contains(*list, runtime) {
 				*list = append(*list, runtime)
 			}
-			c.widen("values of the runtime's not known")
+			if nr, _ := syscalls.Number(abi, name); Interesting(abi, nr) == nil {
+				c.widen(whyNone)
+			} else {
+				c.widen("the runtime's values are not known")
+			}
 		}
 	}
 }

@@ -359,3 +359,23 @@ func TestStartThatFailed(t *testing.T) {
 		t.Errorf("execve is not allowed:\n%s", text)
 	}
 }
+
+// TestReasonsNotToNarrow has each reason once in a comment, and none for calls
+// that have nothing to narrow them by.
+func TestReasonsNotToNarrow(t *testing.T) {
+	o := seen(t, observe.Recording{}, "x86_64 prctl fcntl ioctl socket close read write")
+	text := string(document(t, draft(t, o, observe.ProfileOptions{Arguments: true}).Profile))
+	for line := range strings.Lines(text) {
+		for _, reason := range []string{"(the runtime's values are not known)", "(values not recorded)"} {
+			if strings.Count(line, reason) > 1 {
+				t.Errorf("%s", line)
+			}
+		}
+		if _, narrowed, ok := strings.Cut(line, "not narrowed: "); ok && strings.Contains(narrowed, "close") {
+			t.Errorf("nothing to narrow: %s", line)
+		}
+	}
+	if !strings.Contains(text, "(values not recorded)") || !strings.Contains(text, "(the runtime's values are not known)") {
+		t.Errorf("%s", text)
+	}
+}
