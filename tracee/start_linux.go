@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/callgate/callgate/kernel"
+
 	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/internal/sys"
 	"github.com/callgate/callgate/seccomp"
@@ -114,6 +116,9 @@ func (t *tracee) start(c Command, o Options) error {
 		Dir: c.Dir, Env: c.Env, Files: c.FDs,
 		Sys: attr,
 	})
+	if err == unix.EPERM && traced() {
+		return fmt.Errorf("hold %s: %w", c.Path, ErrTraced)
+	}
 	if err != nil {
 		return &os.PathError{Op: "exec", Path: c.Path, Err: err}
 	}
@@ -134,6 +139,13 @@ func (t *tracee) start(c Command, o Options) error {
 		return fmt.Errorf("hold %s: %w", c.Path, err)
 	}
 	return nil
+}
+
+// traced reports whether this thread is traced, and its children too if its
+// tracer wants that: they cannot ask to be traced by it then.
+func traced() bool {
+	status, err := kernel.ReadStatus(unix.Gettid())
+	return err == nil && status.Tracer != 0
 }
 
 // outliveParent takes back the signal at the end of the tracer's thread: a

@@ -11,7 +11,7 @@ import (
 	"github.com/callgate/callgate/seccomp"
 )
 
-// Errors of a program that does not get to the point.
+// Errors of a program that cannot be held, or does not get to the point.
 var (
 	// ErrEnded says that the program ended first. The process is gone;
 	// [Tracee.Wait] tells how it ended.
@@ -25,6 +25,9 @@ var (
 	// ErrThreads says that the program has several threads, where what was
 	// asked for holds only one.
 	ErrThreads = errors.New("the program has several threads")
+	// ErrTraced says that the program cannot be held, since it is traced by
+	// whoever traces the caller and all that this starts.
+	ErrTraced = errors.New("the caller is traced itself, and what it starts with it")
 )
 
 // Command is what to start.
@@ -103,8 +106,9 @@ type Tracee struct{ t *tracee }
 // Start starts a command and holds it before its first instruction. The error
 // is that of exec where the command cannot be executed: it matches
 // [os.ErrNotExist] where there is no such file and [os.ErrPermission] where
-// there is no permission, and syscall.ENOEXEC where it is no program. A script
-// is held as its interpreter.
+// there is no permission, and syscall.ENOEXEC where it is no program. It is
+// [ErrTraced], as errors.Is tells, where it cannot be held at all. A script is
+// held as its interpreter.
 func Start(c Command, o Options) (*Tracee, error) {
 	t, err := start(c, o)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -53,7 +54,7 @@ func (r *recordVerb) startCommand(args []string) (*workload, error) {
 // may.
 func unavailable(err error) bool {
 	var path *fs.PathError
-	return (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission)) &&
+	return (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, tracee.ErrTraced)) &&
 		!(errors.As(err, &path) && path.Op == "exec")
 }
 
@@ -128,6 +129,13 @@ func command(path string, args []string) tracee.Command {
 func notStarted(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) && e.Op == "exec" {
 		return cannotExecute(path, err)
+	}
+	if errors.Is(err, tracee.ErrTraced) {
+		return &failure{
+			status: statusTool,
+			err:    fmt.Errorf("callgate is traced itself (strace, gdb, another recording): %w", err),
+			hint:   "--recorder notify needs no tracing",
+		}
 	}
 	return err
 }
