@@ -13,10 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/callgate/callgate/kernel"
-
 	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/internal/sys"
+	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/seccomp"
 )
 

@@ -38,9 +38,46 @@ func writeFile(name string, data []byte) error {
 	}
 	err = fmt.Errorf("cannot write %s: %w", source.Printable(name), err)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {
-		return usage(err, "")
+		return usage(err, "name a file in a directory that exists")
 	}
-	return &failure{status: statusMachine, err: err}
+	return &failure{status: statusMachine, err: err, hint: roomHint(err, "")}
+}
+
+// roomHint is what to do about an error of writing a file, where it is one of
+// the file system; otherwise is the hint for any other.
+func roomHint(err error, otherwise string) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on the file system, or name a file on another"
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only: name a file on another"
+	case errors.Is(err, syscall.EFBIG):
+		return "the limit of the size of files (ulimit -f) is too low"
+	}
+	return otherwise
+}
+
+// resolved is the file that name leads to, through symbolic links, be it there
+// or not.
+func resolved(name string) string {
+	const mostLinks = 40 // as in the kernel
+	for range mostLinks {
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			return target
+		}
+		link, err := os.Readlink(name)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(name), link)
+		}
+		name = link
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		return filepath.Join(dir, filepath.Base(name))
+	}
+	return name
 }
 
 // replaceFile puts a new file with the data in the place of a regular file, or

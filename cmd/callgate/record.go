@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -210,6 +212,8 @@ func (r *recordVerb) check(args []string) error {
 		return usagef("--verify runs a command again", "what runs already cannot be run again")
 	case r.verifies && r.profilePath() == "":
 		return usagef("name a file with -o, as in -o web.json", "--verify needs the profile in a file")
+	case r.directory() != "":
+		return usagef("name a file in it, as in -o "+filepath.Join(r.directory(), "web.json"), "-o %s is a directory", r.directory())
 	case r.add && !r.verifies:
 		return usagef("", "--add belongs to --verify")
 	}
@@ -223,7 +227,17 @@ func isObservation(name string) bool { return strings.HasSuffix(name, ".obs") }
 func (r *recordVerb) journalName() string {
 	for _, name := range append([]string{r.merge}, r.outputs...) {
 		if name != "" && name != "-" && regular(name) {
-			return name + ".recording"
+			return resolved(name) + ".recording"
+		}
+	}
+	return ""
+}
+
+// directory is an output that is a directory, "" for none.
+func (r *recordVerb) directory() string {
+	for _, name := range append([]string{r.merge}, r.outputs...) {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return name
 		}
 	}
 	return ""

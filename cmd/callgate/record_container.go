@@ -76,27 +76,27 @@ func (r *recordVerb) startContainer(line *container.Command, profile marking) (*
 		return nil, err
 	}
 	mark := newMark()
-	dir, err := os.MkdirTemp("", "callgate-record-")
+	dir, err := newScratch()
 	if err != nil {
-		return nil, &failure{status: statusMachine, err: err}
+		return nil, &failure{status: statusMachine, err: err, hint: roomHint(err, "$TMPDIR may name another directory for temporary files")}
 	}
 	started := &startedContainer{line: line, cidFile: line.CIDFile}
-	args, err := started.marked(dir, func(own []byte) ([]byte, error) { return profile(started, own, mark) })
+	args, err := started.marked(dir.dir, func(own []byte) ([]byte, error) { return profile(started, own, mark) })
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, dir.close())
 	}
 	rec, err := r.openEBPF(mark)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, dir.close())
 	}
 	w, err := r.startRecorded(rec, path, args, func(int) error { return nil })
 	if err != nil {
-		return nil, errors.Join(err, rec.Close(), os.RemoveAll(dir))
+		return nil, errors.Join(err, rec.Close(), dir.close())
 	}
 	started.begun = func() bool { return rec.Started() > 0 }
 	w.unseen, w.container = errNoContainer, started
 	w.facts = func(rec *observe.Recording) { rec.Runtime = knownRuntime(runtimeOf(line)) }
-	w.cleanup = func() error { return os.RemoveAll(dir) }
+	w.cleanup = dir.close
 	return w, nil
 }
 

@@ -108,7 +108,7 @@ func (j *journal) write(o observe.Observation) error {
 		}
 	}
 	if err != nil {
-		return &failure{status: statusMachine, err: fmt.Errorf("the state of the recording cannot be kept beside the output: %w", err), hint: "name a file in a directory that exists and can be written"}
+		return &failure{status: statusMachine, err: fmt.Errorf("the state of the recording cannot be kept beside the output: %w", err), hint: roomHint(err, "name a file in a directory that exists and can be written")}
 	}
 	j.close()
 	j.file, j.last = f, b.Bytes()

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/callgate/callgate/container"
+	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/observe/ebpf"
 )
 
@@ -36,6 +37,9 @@ func (r *recordVerb) target(args []string) (target, error) {
 		return target{words: []string{"--container", r.container}, start: r.attachContainer}, nil
 	case r.cgroup != "":
 		return target{words: []string{"--cgroup", r.cgroup}, start: func() (*workload, error) {
+			if !isCgroup(r.cgroup) {
+				return nil, usagef(cgroupHint(cgroupRoot, r.cgroup), "--cgroup %s is not the directory of a cgroup", source.Printable(r.cgroup))
+			}
 			return r.attach(func(rec *ebpf.Recorder) error { return rec.FollowCgroup(r.cgroup) })
 		}}, nil
 	case r.pid != 0:
