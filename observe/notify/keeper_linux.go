@@ -34,6 +34,7 @@ type keeper struct {
 	fd     int // the listener
 	sizes  sys.NotifSizes
 	filter *bpf.Filter // nil: everything is recorded and goes on
+	logged bool        // what it would log is recorded, and goes on
 
 	mu    sync.Mutex
 	tally tally.Tally
@@ -78,7 +79,7 @@ func ignoreSignals() {
 }
 
 func newKeeper(listener int, what keep) (*keeper, error) {
-	k := &keeper{fd: listener, gone: make(chan struct{})}
+	k := &keeper{fd: listener, logged: what.Logged, gone: make(chan struct{})}
 	k.tally.Arguments = what.Arguments
 	k.tasks = tally.NewTasks(&k.tally)
 	if len(what.Filter) > 0 {
@@ -165,11 +166,16 @@ func (k *keeper) ended() bool {
 // handle deals with one call.
 func (k *keeper) handle(buffer *sys.NotifBuffer, n *sys.Notif) {
 	d := seccomp.Data{NR: uint32(n.NR), Arch: n.Arch, IP: n.IP, Args: n.Args}
-	if k.filter != nil {
+	var row *tally.Row
+	switch {
+	case k.filter == nil:
+		row = k.made(int(n.PID), &d)
+	case k.logged && k.filter.Run(d).Kind() == seccomp.Log:
+		row = k.logs(int(n.PID), &d)
+	default:
 		k.deny(buffer, n, &d)
 		return
 	}
-	row := k.made(int(n.PID), &d)
 	errno := buffer.Send(k.fd, sys.NotifResp{ID: n.ID, Flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE})
 	if errno != 0 && row != nil {
 		k.mu.Lock()
@@ -188,6 +194,21 @@ func (k *keeper) made(tid int, d *seccomp.Data) *tally.Row {
 		return nil
 	}
 	row := k.tasks.Row(tid, d)
+	row.Made(d)
+	return row
+}
+
+// logs counts a call that the filter would log. The first can be the exec of the
+// command itself, which is the launcher's.
+func (k *keeper) logs(tid int, d *seccomp.Data) *tally.Row {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := !k.begun
+	k.begun = true
+	if first && k.tasks.Executes(d) {
+		return nil
+	}
+	row := k.tasks.RowNow(tid)
 	row.Made(d)
 	return row
 }

@@ -19,6 +19,9 @@ type Options struct {
 	// nothing and are not recorded. The filter must return constants only, as
 	// compiled ones do, and allow execve.
 	Filter bpf.Program
+	// Logged has the calls recorded too that Filter answers with LOG, in
+	// Seen.Count. The kernel does not log them then.
+	Logged bool
 }
 
 // Denial is a call that [Options.Filter] stops.

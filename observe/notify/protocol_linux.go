@@ -48,6 +48,7 @@ type keep struct {
 	// is recorded and goes on.
 	Filter    bpf.Program
 	Arguments bool
+	Logged    bool // the filter asks about what it would log, too
 }
 
 // report is what has changed since the report before.

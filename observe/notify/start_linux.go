@@ -59,7 +59,7 @@ func Start(c tracee.Command, o Options) (*Recorder, error) {
 	if running, err := kernel.Running(); err == nil && running.Compare(since) < 0 {
 		return nil, &kernel.Error{Op: "record by notification", Reason: "use the ptrace recorder", Since: since, Missing: true}
 	}
-	filter, err := asking(o.Filter)
+	filter, err := asking(o.Filter, o.Logged)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func Start(c tracee.Command, o Options) (*Recorder, error) {
 	if err := r.startKeeper(); err != nil {
 		return nil, err
 	}
-	err = r.startCommand(c, launch{Path: c.Path, Args: c.Args, Env: c.Env, Filter: filter}, keep{o.Filter, o.Arguments})
+	err = r.startCommand(c, launch{Path: c.Path, Args: c.Args, Env: c.Env, Filter: filter}, keep{o.Filter, o.Arguments, o.Logged})
 	if err != nil {
 		_ = r.keeper.Close()
 		return nil, err
@@ -75,9 +75,9 @@ func Start(c tracee.Command, o Options) (*Recorder, error) {
 	return r, nil
 }
 
-// asking is the filter that asks about what another stops; about everything
-// where there is none.
-func asking(filter bpf.Program) (bpf.Program, error) {
+// asking is the filter that asks about what another stops, and about what it
+// logs where that is wanted; about everything where there is none.
+func asking(filter bpf.Program, logged bool) (bpf.Program, error) {
 	if len(filter) == 0 {
 		return everyCall, nil
 	}
@@ -86,8 +86,10 @@ func asking(filter bpf.Program) (bpf.Program, error) {
 		switch {
 		case ins.Code == bpf.ReturnA:
 			return nil, fmt.Errorf("the filter returns a value that it computes (instruction %d), so that it cannot be made to ask: compile the policy anew", i)
-		case ins.Code == bpf.Return && !seccomp.Action(ins.K).Canonical().Allows():
-			filter[i] = bpf.Ret(seccomp.Notify)
+		case ins.Code == bpf.Return:
+			if a := seccomp.Action(ins.K).Canonical(); !a.Allows() || logged && a.Kind() == seccomp.Log {
+				filter[i] = bpf.Ret(seccomp.Notify)
+			}
 		}
 	}
 	return filter, nil

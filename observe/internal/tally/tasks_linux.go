@@ -83,6 +83,9 @@ func (t *Tasks) Row(tid int, d *seccomp.Data) *Row {
 	return row
 }
 
+// Executes reports whether a call executes another program, if it succeeds.
+func (t *Tasks) Executes(d *seccomp.Data) bool { return t.turns[number{d.Arch, d.NR}] == execs }
+
 // RowNow is the row of the executable that a thread's process has at this
 // moment. It is for those who are not asked about each call, and so would miss
 // an exec.
