@@ -29,5 +29,7 @@ if __name__ == "__main__":
     print(subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout.strip())
     with multiprocessing.get_context("fork").Pool(2) as pool:
         print(sum(pool.map(square, range(100))))
+        pool.close()  # or its processes are killed, as far as they are there still
+        pool.join()
     time.sleep(0.01)
     print(hashlib.sha256(bytes(10_000_000)).hexdigest()[:16])
