@@ -143,8 +143,8 @@ func FuzzParseCommand(f *testing.F) {
 // engine, and its own flags.
 func TestEnding(t *testing.T) {
 	for line, want := range map[string]string{
-		"sudo docker -H unix:///d run --rm a":   "sudo docker -H unix:///d stop --time 5 x",
-		"nerdctl --namespace n container run a": "nerdctl --namespace n stop --time 5 x",
+		"sudo docker -H unix:///d run --rm a":   "sudo docker -H unix:///d stop -t 5 x",
+		"nerdctl --namespace n container run a": "nerdctl --namespace n stop -t 5 x",
 		"runc --root /r run c1":                 "runc --root /r kill x KILL",
 	} {
 		c, err := ParseCommand(strings.Fields(line))

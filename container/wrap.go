@@ -41,7 +41,7 @@ func (c *Command) WithBundle(dir string) []string {
 // the same engine, by its stop signal, and after so many seconds by SIGKILL; for
 // runc and crun by SIGKILL at once.
 func (c *Command) Ending(id string, seconds int) []string {
-	words := []string{"stop", "--time", strconv.Itoa(seconds), id}
+	words := []string{"stop", "-t", strconv.Itoa(seconds), id}
 	if c.Engine.OCI() {
 		words = []string{"kill", id, "KILL"}
 	}

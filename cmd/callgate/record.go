@@ -56,11 +56,11 @@ The state of the recording is kept in FILE.recording once a second. Where
 callgate was killed, the next recording of the same workload to the same file
 begins with it; "callgate profile FILE.recording" makes a profile of it.
 
-With --verify the workload is run again under the profile. This run ends by
-itself, or is ended: after --duration, as is the first run then; or else some
-time after the first call that is denied, and after ten times what the first run
-took, but not within 10 seconds. The exit status is 1 where calls are denied and
-the command had succeeded.
+With --verify the workload is run again under the profile, when the first run is
+over, or has been ended. This run too is ended where it goes on: after
+--duration, or else after ten times what the first run took, and 10 seconds at
+least, but sooner where a call was denied. The exit status is 1 where calls are
+denied and the command had succeeded.
 
 The exit status is that of the command, 128+N where signal N had callgate leave
 it running, and 125 where callgate failed.`,
@@ -140,8 +140,8 @@ func (r *recordVerb) record(t target, known observe.Observation, j *journal) err
 	}
 	f, failed := r.follow(t.words, w, j, bound{total: r.duration})
 	again := r.verifies && f.left == 0
-	stopped := again && f.cut && w.running()
-	if again && f.cut {
+	ends, stopped := again && (f.alive || f.cut), again && w.running()
+	if ends {
 		failed = errors.Join(failed, w.end())
 	}
 	failed = errors.Join(failed, w.close())
@@ -149,8 +149,8 @@ func (r *recordVerb) record(t target, known observe.Observation, j *journal) err
 		return r.notBegun(f, failed)
 	}
 	known.Merge(observe.Observation{Recordings: []observe.Recording{f.recording}})
-	failed = errors.Join(failed, r.finish(known, j))
-	if !(again && f.cut) {
+	failed = errors.Join(failed, r.finish(known, f))
+	if !ends {
 		f.warnOfRest()
 	}
 	status := f.wait()
@@ -172,12 +172,12 @@ func (r *recordVerb) start(t target) (*workload, error) {
 }
 
 // finish writes the files and tells what is in them.
-func (r *recordVerb) finish(known observe.Observation, j *journal) error {
+func (r *recordVerb) finish(known observe.Observation, f *follower) error {
 	if err := r.write(known); err != nil {
-		return errors.Join(err, j.keep(known))
+		return errors.Join(err, f.journal.keep(observe.Observation{Recordings: []observe.Recording{f.recording}}))
 	}
-	j.remove()
-	r.noteEngines(known)
+	f.journal.remove()
+	r.noteEngines(f.recording)
 	if r.quiet {
 		return nil
 	}

@@ -166,14 +166,12 @@ func (r *recordVerb) verifying(_ *startedContainer, _ []byte, mark uint64) ([]by
 
 // noteEngines warns of engines that the workload has executed: what these start
 // is nobody's child, and not part of the recording.
-func (r *recordVerb) noteEngines(o observe.Observation) {
+func (r *recordVerb) noteEngines(recorded observe.Recording) {
 	var names []string
-	for _, recording := range o.Recordings {
-		for k := range recording.Calls {
-			name := filepath.Base(k.Executable)
-			if k.Phase == observe.Workload && container.EngineOf(name) != container.Unknown && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+	for k := range recorded.Calls {
+		name := filepath.Base(k.Executable)
+		if k.Phase == observe.Workload && container.EngineOf(name) != container.Unknown && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	if len(names) > 0 {

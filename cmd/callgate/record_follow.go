@@ -179,6 +179,9 @@ func (f *follower) wait() error {
 	if f.workload.command == nil {
 		return nil
 	}
+	if f.cut && f.workload.running() {
+		f.say("the recording has ended, and the command goes on: callgate waits for its end")
+	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for f.left == 0 {

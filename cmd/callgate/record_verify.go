@@ -81,12 +81,14 @@ const leastVerify = 10 * time.Second
 // verify runs the workload under the profile, and returns the calls that this
 // denied, and those that it only had logged, as made.
 func (r *recordVerb) verify(t target, b bound) (observe.Recording, error) {
+	for r.relay.came() != 0 { // what came up to now was about the run before
+	}
 	w, err := t.verify()
 	if err != nil {
 		return observe.Recording{}, err
 	}
 	f, err := r.follow(t.words, w, &journal{}, b)
-	if err != nil || f.cut || f.left != 0 {
+	if err != nil || f.alive || w.running() {
 		err = errors.Join(err, w.end())
 	}
 	err = errors.Join(err, w.close())
