@@ -42,4 +42,5 @@ const (
 	CodeKernelVersion  = "kernel-version"     // a bad minKernel
 	CodeListener       = "listener"           // NOTIFY without listenerPath, or the reverse
 	CodeUnresolvedName = "unresolved-syscall" // a rule left out of the policy
+	CodeConflict       = "conflict"           // rules that libseccomp takes for a contradiction
 )
