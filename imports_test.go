@@ -39,7 +39,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "profile", inside: "seccomp syscalls policy", outside: "github.com/opencontainers/runtime-spec"},
 	{pkg: "enforce/libseccomp", inside: "seccomp syscalls policy", system: "syscall"}, // for the errno values that the library returns
 	{pkg: "enforce/libseccomp/internal/...", inside: "*", system: "os os/exec"},
-	{pkg: "enforce", inside: "seccomp syscalls policy profile enforce/libseccomp"},
+	{pkg: "enforce", inside: "seccomp syscalls policy profile enforce/libseccomp", system: "syscall"},
 	{pkg: "lift", inside: "seccomp bpf policy"},
 	{pkg: "compile", inside: "seccomp syscalls bpf policy lift"},
 	{pkg: "lint", inside: "seccomp syscalls bpf policy decode profile enforce lift compile"},
@@ -61,7 +61,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "internal/image/httpserver", system: "os time net net/http"},                                                                 // is such a program
 	{pkg: "observe/internal/recordertest", inside: "seccomp syscalls tracee observe internal/need", system: "os os/exec syscall time"}, // what every recorder is held to
 	{pkg: "internal/transcript", inside: "internal/need", system: "os os/exec time"},                                                   // runs what documents show
-	{pkg: "internal/source", inside: "seccomp bpf policy profile lift compile enforce kernel container", system: "os"},
+	{pkg: "internal/source", inside: "seccomp bpf policy profile lift compile enforce enforce/libseccomp kernel container", system: "os"},
 	{pkg: "cmd/callgate", inside: "*", outside: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys", system: "os os/exec os/signal syscall time"},
 	// Programs that generate tables, and the examples, are nobody's library.
 	{pkg: "syscalls/internal/...", inside: "*", outside: "golang.org/x/sys", system: "os os/exec time"},

@@ -1,0 +1,324 @@
+package enforce
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/callgate/callgate/enforce/libseccomp"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// This file takes the steps of a runtime from a resolved profile to libseccomp,
+// in the order of the runtimes, but goes on behind a mistake so that all are
+// reported.
+
+type builder struct {
+	*Filter
+	facts runtimeFacts
+	found profile.Diagnostics
+}
+
+func (b *builder) err() error {
+	if len(b.found) == 0 {
+		return nil
+	}
+	return &profile.Error{Diagnostics: b.found}
+}
+
+// refuse reports what the runtime refuses at a place.
+func (b *builder) refuse(code string, at policy.Origin, hint, format string, args ...any) {
+	if len(b.found) >= profile.MaxDiagnostics {
+		return
+	}
+	b.found = append(b.found, profile.Diagnostic{
+		Code: code, Severity: profile.Failure, File: at.File,
+		Pos:     profile.Pos{Line: int32(at.Line), Column: int32(at.Column)},
+		Message: fmt.Sprintf("%v refuses the profile: ", b.stack) + fmt.Sprintf(format, args...),
+		Hint:    hint,
+	})
+}
+
+func (b *builder) build() {
+	r := b.resolved
+	b.readFlags(r.Flags)
+	architectures := b.architectures(r.Architectures)
+	b.fallback = b.action(policy.Origin{}, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
+	b.checkListener()
+	if b.err() != nil {
+		return
+	}
+	b.open(architectures)
+	for i := range r.Syscalls {
+		b.entry(&r.Syscalls[i])
+	}
+	b.stub = b.newStub(architectures)
+}
+
+// open makes an empty filter.
+func (b *builder) open(architectures []seccomp.ABI) {
+	library, err := libseccomp.New(b.stack.library(), b.native, b.fallback)
+	if err != nil {
+		b.refuse(profile.CodeUnknownArch, policy.Origin{}, "", "%v", err)
+		return
+	}
+	b.library, b.abis = library, []seccomp.ABI{b.native}
+	for _, abi := range architectures {
+		if err := library.AddABI(abi); err != nil && !errors.Is(err, syscall.EEXIST) {
+			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "remove it", "the architecture %s cannot be filtered together with %v: %v", abi.OCI(), b.native, err)
+			continue
+		}
+		b.abis = listed(b.abis, abi)
+	}
+	if b.facts.treeAbove > 0 && len(names(b.resolved)) > b.facts.treeAbove {
+		_ = library.SetOptimize(2) // which it knows
+	}
+}
+
+// newStub is the stub that runc puts before a filter whose default stops calls.
+func (b *builder) newStub(architectures []seccomp.ABI) stub {
+	if k := b.fallback.Kind(); !b.facts.stub || k == seccomp.Allow || k == seccomp.Log || k == seccomp.Trace {
+		return stub{}
+	}
+	if b.facts.stubNative {
+		architectures = listed(architectures, b.native)
+	}
+	return newStub(b.stack.library(), architectures, names(b.resolved))
+}
+
+// architectures are those that the profile lists.
+func (b *builder) architectures(words []string) []seccomp.ABI {
+	var abis []seccomp.ABI
+	for _, word := range words {
+		abi, ok := b.architecture(word)
+		if !ok {
+			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "a name such as SCMP_ARCH_X86_64", "unknown architecture %q", word)
+			continue
+		}
+		abis = listed(abis, abi)
+	}
+	return abis
+}
+
+// architecture reads the name of one. crun takes it in any case, and without
+// its prefix.
+func (b *builder) architecture(word string) (seccomp.ABI, bool) {
+	abi, err := seccomp.ParseABI(word)
+	if err != nil {
+		return 0, false
+	}
+	if !b.facts.runc {
+		name := strings.TrimPrefix(strings.ToUpper(word), "SCMP_ARCH_")
+		return abi, "SCMP_ARCH_"+name == abi.OCI()
+	}
+	return abi, word == abi.OCI() && profile.RuncTakes(abi)
+}
+
+// readFlags reads the flags, which are SPEC_ALLOW where the profile has none.
+func (b *builder) readFlags(words []string) {
+	const specAllow = 1 << 2
+	switch {
+	case len(words) > 0 && !b.facts.flags:
+		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "remove them", "it takes no flags")
+		return
+	case words == nil && b.facts.flags:
+		b.flags = specAllow
+	}
+	bits, err := b.resolved.FilterFlags()
+	if err != nil {
+		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "", "%v", err)
+	}
+	b.flags |= bits
+}
+
+// action is the action of a rule or of the default.
+func (b *builder) action(at policy.Origin, key, word string, errnoRet *uint64) seccomp.Action {
+	a, ok := profile.ParseAction(word, errnoRet)
+	if !ok {
+		b.refuse(profile.CodeUnknownAction, at, "a name such as SCMP_ACT_ERRNO", "%s: unknown action %q", key, word)
+		return a
+	}
+	returns := a.Kind() == seccomp.Err || a.Kind() == seccomp.Trace
+	switch {
+	case errnoRet != nil && !returns && !b.facts.runc:
+		b.refuse(profile.CodeErrnoUnused, at, "remove errnoRet", "%s %s returns no errno", key, word)
+	case a.Kind() == seccomp.Err && a.Data() >= seccomp.MaxErrno:
+		b.refuse(profile.CodeErrnoRange, at, "0 to 4094", "%s: libseccomp takes no errno %d", key, a.Data())
+	}
+	return a
+}
+
+// checkListener judges the actions that ask a listener. crun lets a container
+// start without one.
+func (b *builder) checkListener() {
+	if !b.facts.runc {
+		return
+	}
+	if b.fallback.Kind() == seccomp.Notify {
+		b.refuse(profile.CodeListener, policy.Origin{}, "name the calls to be asked about in rules", "the default action cannot be SCMP_ACT_NOTIFY")
+	}
+	for i := range b.resolved.Syscalls {
+		r := &b.resolved.Syscalls[i]
+		if r.Action != "SCMP_ACT_NOTIFY" {
+			continue
+		}
+		if b.resolved.ListenerPath == "" {
+			b.refuse(profile.CodeListener, r.Origin, "give a listenerPath", "SCMP_ACT_NOTIFY without listenerPath")
+		}
+		for j, name := range r.Names {
+			if name == "write" {
+				b.refuse(profile.CodeListener, origin(r, j), "leave it out", "SCMP_ACT_NOTIFY for write, by which runc itself tells of the listener")
+			}
+		}
+	}
+}
+
+// origin is where name i of an entry stands.
+func origin(r *profile.ResolvedRule, i int) policy.Origin {
+	if i < len(r.Origins) {
+		return r.Origins[i]
+	}
+	return r.Origin
+}
+
+// entry adds the rules of an entry of the profile.
+func (b *builder) entry(r *profile.ResolvedRule) {
+	action := b.action(r.Origin, "action", r.Action, r.ErrnoRet)
+	if len(r.Names) == 0 && !b.facts.runc {
+		b.refuse(profile.CodeNoNames, r.Origin, "remove the rule", "a rule without names")
+	}
+	args, ok := b.args(r)
+	if !ok {
+		return
+	}
+	var when []policy.Condition
+	for _, a := range r.Args[:len(args)] {
+		when = append(when, condition(a))
+	}
+	for i, name := range r.Names {
+		b.add(rule{
+			Rule:         policy.Rule{Syscall: name, When: when, Action: action, Origin: origin(r, i)},
+			alternatives: repeated(args),
+		}, args)
+	}
+}
+
+// args are the conditions of an entry.
+func (b *builder) args(r *profile.ResolvedRule) ([]libseccomp.Arg, bool) {
+	given := r.Args
+	if !b.facts.runc && len(given) > 6 {
+		given = given[:6] // crun looks at no more
+	}
+	good := true
+	var args []libseccomp.Arg
+	for _, a := range given {
+		op, ok := profile.ParseOp(a.Op)
+		switch {
+		case !ok:
+			b.refuse(profile.CodeUnknownOp, r.Origin, "a name such as SCMP_CMP_EQ", "unknown operator %q", a.Op)
+		case a.Index > 5:
+			b.refuse(profile.CodeIndex, r.Origin, "0 to 5", "argument %d: a system call has 6 arguments", a.Index)
+			ok = false
+		}
+		good = good && ok
+		args = append(args, libseccomp.Arg{Index: int(min(a.Index, 6)), Op: ops[op], Value: a.Value, ValueTwo: a.ValueTwo})
+	}
+	return args, good
+}
+
+// ops are what libseccomp calls the operators.
+var ops = map[policy.Op]libseccomp.Op{
+	policy.EQ: libseccomp.EQ, policy.NE: libseccomp.NE, policy.LT: libseccomp.LT, policy.LE: libseccomp.LE,
+	policy.GE: libseccomp.GE, policy.GT: libseccomp.GT, policy.MaskedEQ: libseccomp.MaskedEQ,
+}
+
+// condition is a condition as packages policy and profile have it.
+func condition(a profile.ResolvedArg) policy.Condition {
+	op, _ := profile.ParseOp(a.Op)
+	c := policy.Condition{Arg: int(a.Index), Op: op, Value: a.Value}
+	if op == policy.MaskedEQ {
+		c.Mask, c.Value = a.Value, a.ValueTwo
+	}
+	return c
+}
+
+// repeated reports whether two conditions are about one argument.
+func repeated(args []libseccomp.Arg) bool {
+	var seen [7]bool
+	for _, a := range args {
+		if seen[a.Index] {
+			return true
+		}
+		seen[a.Index] = true
+	}
+	return false
+}
+
+// add hands a rule to libseccomp.
+func (b *builder) add(r rule, args []libseccomp.Arg) {
+	switch {
+	case r.Syscall == "" && b.facts.runc:
+		b.refuse(profile.CodeEmptyName, r.Origin, "remove it", "an empty string is not a system call")
+		return
+	case r.Syscall == "":
+		r.skipped = isEmpty
+	case r.Action == b.fallback:
+		r.skipped = isDefault
+	}
+	b.rules = append(b.rules, r)
+	if r.skipped != notSkipped || b.library == nil {
+		return
+	}
+	sets := [][]libseccomp.Arg{args}
+	if r.alternatives {
+		sets = nil
+		for _, a := range args {
+			sets = append(sets, []libseccomp.Arg{a})
+		}
+	}
+	for _, set := range sets {
+		err := b.library.AddRule(libseccomp.Rule{Name: r.Syscall, Action: r.Action, Args: set, Origin: placed(len(b.rules) - 1)})
+		switch {
+		case errors.Is(err, libseccomp.ErrUnknownCall):
+			b.rules[len(b.rules)-1].skipped = isUnknown
+			return
+		case err != nil:
+			b.refused(r, err)
+			return
+		}
+	}
+}
+
+// placed is how a rule is found again: libseccomp keeps its origin.
+func placed(id int) policy.Origin { return policy.Origin{Rule: id} }
+
+// refused reports the error of libseccomp about a rule.
+func (b *builder) refused(r rule, err error) {
+	var e *libseccomp.Error
+	switch {
+	case errors.Is(err, libseccomp.ErrHangs):
+		b.refuse(profile.CodeConflict, r.Origin, "state the rules on "+r.Syscall+" in another way",
+			"libseccomp never returns from the rules on %s, and the container does not start", r.Syscall)
+	case errors.As(err, &e) && e.Errno == syscall.EEXIST && e.Other != nil:
+		b.refuse(profile.CodeConflict, r.Origin, "make the conditions exclude each other, or the actions equal",
+			"the rule %v contradicts %v", r.Rule, b.named(e.Other))
+	case errors.As(err, &e) && e.Errno == syscall.EEXIST:
+		b.refuse(profile.CodeConflict, r.Origin, "make the conditions exclude each other, or the actions equal",
+			"the rule %v contradicts one before it", r.Rule)
+	default:
+		b.refuse(profile.CodeConflict, r.Origin, "", "the rule %v: %v", r.Rule, err)
+	}
+}
+
+// named is a rule of libseccomp's as the profile has it, with its place.
+func (f *Filter) named(r *libseccomp.Rule) string { return withPlace(&f.rules[r.Origin.Rule].Rule) }
+
+func withPlace(r *policy.Rule) string {
+	if at := r.Origin.String(); at != "" {
+		return at + ": " + r.String()
+	}
+	return r.String()
+}
