@@ -183,7 +183,7 @@ func document(name string, p *profile.Profile, notes profile.Diagnostics, o Opti
 	}
 	at := p.DefaultAction.At
 	return &Source{
-		Name: name, Kind: Document, Resolved: resolved, Diagnostics: notes,
+		Name: name, Kind: Document, Resolved: resolved, Diagnostics: notes, stack: o.Stack,
 		Default: policy.Origin{File: p.File, Line: int(at.Line), Column: int(at.Column)},
 	}, nil
 }
@@ -192,7 +192,7 @@ func document(name string, p *profile.Profile, notes profile.Diagnostics, o Opti
 func text(name, content string, o Options) (*Source, error) {
 	p, notPolicy := policy.Parse(content)
 	if notPolicy == nil {
-		return &Source{Name: name, Kind: Text, policy: p}, nil
+		return &Source{Name: name, Kind: Text, text: p}, nil
 	}
 	program, notListing := bpf.Assemble(content)
 	if notListing == nil && len(program) > 0 {

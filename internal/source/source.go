@@ -21,6 +21,7 @@ import (
 	"io"
 
 	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/enforce"
 	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
@@ -43,6 +44,9 @@ type Options struct {
 	// Env decides what a profile means; its ABI also decides the byte order
 	// of raw filters.
 	Env profile.Env
+	// Stack is what installs a Document: its policy is then the filter that
+	// the runtime makes of it. nil is the policy as it is written.
+	Stack *enforce.Stack
 	// Stdin is what "-" reads.
 	Stdin io.Reader
 }
@@ -63,14 +67,61 @@ type Source struct {
 
 	builtin bool
 	order   binary.ByteOrder
-	policy  *policy.Policy // nil until Policy has made it
+	stack   *enforce.Stack
+	policy  *policy.Policy  // nil until Policy has made it
+	written *policy.Policy  // nil until Written has made it
+	text    *policy.Policy  // of a Text
+	filter  *enforce.Filter // nil until Enforced has made it
 }
 
-// Policy is the policy that s is, as it is written. For a Document it has the
-// rules with their origins.
+// Policy is the policy that s is. For a Document it is the one that the Stack of
+// its Options installs, without rules, or without a Stack that of Written.
 func (s *Source) Policy() (*policy.Policy, error) {
+	if s.Kind != Document || s.stack == nil {
+		return s.Written()
+	}
 	if s.policy != nil {
 		return s.policy, nil
+	}
+	f, err := s.Enforced(*s.stack)
+	if err != nil {
+		return nil, err
+	}
+	s.policy, err = f.Policy()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return s.policy, nil
+}
+
+// Enforced is the filter that a runtime installs for a Document.
+func (s *Source) Enforced(stack enforce.Stack) (*enforce.Filter, error) {
+	if s.filter != nil && s.filter.Stack() == stack {
+		return s.filter, nil
+	}
+	f, err := enforce.New(s.Resolved, stack)
+	if err == nil {
+		s.filter = f
+	}
+	return f, err
+}
+
+// Stack is the Stack of the Options, nil where s is read as it is written.
+func (s *Source) Stack() *enforce.Stack {
+	if s.Kind != Document {
+		return nil
+	}
+	return s.stack
+}
+
+// Builtin reports whether s is a profile that is built into an engine.
+func (s *Source) Builtin() bool { return s.builtin }
+
+// Written is the policy that s is, as it is written. For a Document it has the
+// rules with their origins.
+func (s *Source) Written() (*policy.Policy, error) {
+	if s.written != nil {
+		return s.written, nil
 	}
 	p, err := s.build()
 	switch {
@@ -79,7 +130,7 @@ func (s *Source) Policy() (*policy.Policy, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
-	s.policy = p
+	s.written = p
 	return p, nil
 }
 
@@ -87,6 +138,8 @@ func (s *Source) build() (*policy.Policy, error) {
 	switch {
 	case s.Kind == Filter:
 		return lift.Program(s.Program, s.order)
+	case s.Kind == Text:
+		return s.text, nil
 	case s.Kind == Unconfined || s.Resolved.Unconfined:
 		return policy.Constant(seccomp.Allow), nil
 	}
