@@ -55,6 +55,7 @@ compared before it is written.
 		},
 	}
 	env.register(cmd)
+	env.registerReading(cmd, false)
 	choose(cmd, &emit, "emit", "what to write", "raw", "asm", "c", "go", "json")
 	outputFlag(cmd, &output)
 	return cmd

@@ -22,11 +22,13 @@ A, the answer of B, and one such call as a witness. The answer is exact: where
 nothing is shown, no call is answered differently. Calls without the name of an
 ABI before them are so on every ABI that has them and is not killed altogether.
 
-With two engines and one profile, the policies are what these make of it, each
-with the capabilities that it gives a container, and the rules behind both
-answers are shown:
+Profiles are compared as a container runtime enforces them, which is not always
+what they say. One profile can be compared with itself: as two engines read it,
+each with the capabilities that it gives a container, or as it is written with
+what the runtime makes of it. Then the rules behind both answers are shown:
 
   callgate diff --engine docker,containerd web.json
+  callgate diff --as-written web.json
 
 With --subset the question is only whether A allows nothing that B stops, or
 leaves to somebody else (a listener, a tracer).
@@ -35,6 +37,7 @@ The exit status is 0 for equal (or a subset), 1 for different.`,
 		Example: `  callgate diff docker:default web.json
   callgate diff docker:20.10 docker:29
   callgate diff --engine docker,containerd web.json
+  callgate diff --as-written --runtime crun web.json
   callgate diff --subset new.json old.json || echo "new.json allows more"
   callgate diff web.json web.bpf`,
 		Args: func(cmd *cobra.Command, args []string) error { return diffArguments(cmd, &env, args) },
@@ -59,6 +62,7 @@ The exit status is 0 for equal (or a subset), 1 for different.`,
 		},
 	}
 	env.register(cmd)
+	env.registerReading(cmd, true)
 	engine := cmd.Flags().Lookup("engine")
 	engine.Value = engineList{&env.engines}
 	engine.Usage += "; two of them, with a comma between, read one profile"
@@ -86,7 +90,7 @@ type side struct {
 // compared are the policies that a command line names: two by name, or one as
 // two engines read it.
 func (e *envFlags) compared(t *terminal, args []string) (comparison, error) {
-	if len(e.engines.list) > 1 {
+	if len(args) == 1 {
 		return e.readings(t, args[0])
 	}
 	c := comparison{native: e.arch.abi}
@@ -98,7 +102,10 @@ func (e *envFlags) compared(t *terminal, args []string) (comparison, error) {
 		if err != nil {
 			return c, err
 		}
-		*s = side{args[i], explainer{p, src}}
+		*s = side{label: args[i]}
+		if s.explainer, err = newExplainer(p, src); err != nil {
+			return c, err
+		}
 	}
 	return c, nil
 }
@@ -118,9 +125,9 @@ func (s side) reason(call seccomp.Data, answer seccomp.Action) outcome {
 	if !s.source.Confined() {
 		return outcome{action: answer, by: "no filter"}
 	}
-	d, err := s.policy.Decide(call)
+	o, err := s.decides(call)
 	if err != nil {
 		return outcome{action: answer, by: "policy"}
 	}
-	return s.outcome(policy.Candidate{Action: d.Action, Reason: d.Reason, Rule: d.Rule, Multiplexer: d.Multiplexer})
+	return o
 }

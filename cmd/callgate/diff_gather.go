@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/callgate/callgate/enforce"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
@@ -99,6 +100,9 @@ func (g *gatherer) add(d policy.Difference) {
 
 // unlists reports whether the policy has rules, but not for the ABI of a call.
 func (s side) unlists(call seccomp.Data) bool {
+	if s.filter != nil {
+		return s.filter.Decide(call).Reason == enforce.ByUnlisted
+	}
 	d, err := s.policy.Decide(call)
 	return err == nil && d.Reason == policy.ByUnlisted
 }

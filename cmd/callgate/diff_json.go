@@ -44,7 +44,7 @@ func (c comparison) json(list []policy.Difference) []differenceJSON {
 			AuditArch: d.Arch, OtherArch: d.OtherArch, Calls: numbers(d), Truncated: d.Truncated, Always: d.Always,
 			A:       c.answerJSON(c.a, d.Call, d.A),
 			B:       c.answerJSON(c.b, d.Call, d.B),
-			Witness: callJSON{d.Call.Arch, d.Call.NR, d.Call.Args, d.Call.IP},
+			Witness: jsonOfCall(d.Call),
 		}
 		if d.ABI != 0 {
 			j.Arch = d.ABI.String()

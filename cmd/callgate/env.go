@@ -21,6 +21,7 @@ type envFlags struct {
 	capAdd  []string
 	capDrop []string
 	kernel  string
+	reading readingFlags
 }
 
 func (e *envFlags) register(cmd *cobra.Command) {
@@ -35,13 +36,18 @@ func (e *envFlags) register(cmd *cobra.Command) {
 // env is the environment that the flags describe for the policy of that name:
 // the engine is the one that is given, that of a built-in profile, or Docker.
 func (e *envFlags) env(name string) (profile.Env, error) {
+	return e.under(e.engine(name))
+}
+
+// engine is the engine of env.
+func (e *envFlags) engine(name string) profile.Engine {
 	if len(e.engines.list) > 0 {
-		return e.under(e.engines.list[0])
+		return e.engines.list[0]
 	}
 	if own, err := profile.DefaultEngine(name); err == nil {
-		return e.under(own)
+		return own
 	}
-	return e.under(profile.Docker)
+	return profile.Docker
 }
 
 // under is the environment that the flags describe, under an engine.
@@ -81,7 +87,11 @@ func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, err := source.Open(name, source.Options{Env: env, Stdin: t.in})
+	stack, err := e.reading.stack(env.Engine)
+	if err != nil {
+		return nil, err
+	}
+	src, err := source.Open(name, source.Options{Env: env, Stack: stack, Stdin: t.in})
 	if err != nil && src != nil {
 		t.diagnose(src.Diagnostics)
 	}

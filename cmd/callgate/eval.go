@@ -45,5 +45,6 @@ read eval stops and names it.`,
 		},
 	}
 	env.register(cmd)
+	env.registerReading(cmd, false)
 	return cmd
 }

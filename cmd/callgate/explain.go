@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/callgate/callgate/enforce"
 	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
@@ -28,6 +29,11 @@ negative int has the upper half of its register zero, as compilers leave it; any
 other number is the whole register, which is what a filter sees. Negative
 numbers go behind "--".
 
+A profile is read as the engine and the runtime make a filter of it: what
+decides is a rule, or what they do by themselves. Rules that match the call and
+do not decide are told with the reason, and so is what the file says where the
+runtime does something else.
+
 The lines of a built-in profile are those of a short form, which is shown for
 one call.
 
@@ -37,6 +43,7 @@ and 1 otherwise.`,
   callgate explain docker:default socket AF_VSOCK
   callgate explain docker:default init_module --cap-add SYS_MODULE
   callgate explain docker:default socket AF_VSOCK --abi x86
+  callgate explain web.json mkdir --engine containerd --runtime crun
   callgate explain web.json write 1 _ 513`,
 		Args: arguments("POLICY [CALL] [ARG...]"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -48,7 +55,13 @@ and 1 otherwise.`,
 			if through.abi != 0 {
 				abi = through.abi
 			}
-			e := explainer{p, src}
+			e, err := newExplainer(p, src)
+			if err != nil {
+				return err
+			}
+			if e.kernel, err = env.version(); err != nil {
+				return err
+			}
 			if len(args) > 1 {
 				return e.one(t, abi, args[1:], format)
 			}
@@ -56,6 +69,7 @@ and 1 otherwise.`,
 		},
 	}
 	env.register(cmd)
+	env.registerReading(cmd, true)
 	through.registerAs(cmd, "abi", "the `ABI` through which the call is made (default: that of --arch)")
 	format.register(cmd)
 	return cmd
@@ -65,6 +79,28 @@ and 1 otherwise.`,
 type explainer struct {
 	policy *policy.Policy
 	source *source.Source
+	// filter is what a runtime makes of a profile, and written what that says;
+	// nil where it is read as it is written.
+	filter  *enforce.Filter
+	written *policy.Policy
+	// kernel is the one under which calls are made; zero where it is of no
+	// interest.
+	kernel seccomp.Version
+}
+
+// newExplainer is one for the policy of a source.
+func newExplainer(p *policy.Policy, src *source.Source) (explainer, error) {
+	e := explainer{policy: p, source: src}
+	stack := src.Stack()
+	if stack == nil {
+		return e, nil
+	}
+	var err error
+	if e.filter, err = src.Enforced(*stack); err != nil {
+		return e, err
+	}
+	e.written, err = src.Written()
+	return e, err
 }
 
 // explanation is what happens to one call.
@@ -74,6 +110,15 @@ type explanation struct {
 	// text is the policy for this call where there are no rules to tell, and
 	// the answer depends on arguments.
 	text string
+	// passed are rules that match the call whatever is not known, and do not
+	// decide.
+	passed []enforce.Passed
+	// misread are the ways in which the runtime does otherwise than the
+	// profile says.
+	misread []misreading
+	// since is the kernel that brought the call, where the present one is
+	// older; else zero.
+	since, kernel seccomp.Version
 }
 
 // outcome is an answer that a call may get.
@@ -84,15 +129,22 @@ type outcome struct {
 	origin policy.Origin
 	rule   string // the rule as the policy has it
 	line   string // what stands at the origin, where the user cannot look
+	note   string // why the rule decides although its text does not say so
 }
 
 // explain tells what happens to a call. Which answers are possible is told by
 // the diagram, exactly; where they come from by the rules.
 func (e explainer) explain(c asked) (explanation, error) {
 	x := explanation{asked: c}
+	if since, ok := syscalls.Since(c.name); ok && e.kernel.Compare(since) < 0 && e.kernel != (seccomp.Version{}) {
+		x.since, x.kernel = since, e.kernel
+	}
 	given, err := e.policy.Given(c.data, c.known)
 	if err != nil {
 		return x, err
+	}
+	if e.filter != nil {
+		return x, e.explainEnforced(&x, given)
 	}
 	answers := given.Answers()
 	candidates, err := e.policy.Consider(c.data, c.known)
@@ -103,12 +155,32 @@ func (e explainer) explain(c asked) (explanation, error) {
 		}
 		return x, nil
 	}
+	x.outcomes = e.outcomes(candidates, answers)
+	return x, nil
+}
+
+// outcomes are the candidates that are possible answers.
+func (e explainer) outcomes(candidates []policy.Candidate, answers []policy.Answer) []outcome {
+	var out []outcome
 	for _, candidate := range candidates {
 		if slices.ContainsFunc(answers, func(a policy.Answer) bool { return a.Action == candidate.Action }) {
-			x.outcomes = append(x.outcomes, e.outcome(candidate))
+			out = append(out, e.outcome(candidate))
 		}
 	}
-	return x, nil
+	return out
+}
+
+// decides is what decides about one call. The error is that of a policy without
+// rules.
+func (e explainer) decides(call seccomp.Data) (outcome, error) {
+	if e.filter != nil {
+		return e.enforced(call), nil
+	}
+	d, err := e.policy.Decide(call)
+	if err != nil {
+		return outcome{}, err
+	}
+	return e.outcome(policy.Candidate{Action: d.Action, Reason: d.Reason, Rule: d.Rule}), nil
 }
 
 func (e explainer) outcome(c policy.Candidate) outcome {
@@ -135,14 +207,7 @@ func (e explainer) ruleless(c asked, answers []policy.Answer) []outcome {
 			o.by = "no filter"
 		case e.source.Kind == source.Filter:
 			o.by = "filter"
-			call := a.Call
-			call.Arch, call.NR = c.data.Arch, c.data.NR
-			for i := range call.Args {
-				if c.known>>i&1 == 1 {
-					call.Args[i] = c.data.Args[i]
-				}
-			}
-			if steps, err := e.source.Trace(call); err == nil {
+			if steps, err := e.source.Trace(c.like(a.Call)); err == nil {
 				o.by = fmt.Sprintf("filter, instruction %d", steps[len(steps)-1].PC)
 			}
 		}

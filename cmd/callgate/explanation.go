@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
 )
 
 // This file writes what explain finds.
@@ -15,6 +16,31 @@ import (
 //	socket(AF_VSOCK, _, _), number 41 of x86_64: ERRNO(EPERM)
 //	  web.json:2:20 (default)
 func (t *terminal) printExplanation(x explanation) error {
+	if err := t.printOutcomes(x); err != nil {
+		return err
+	}
+	for _, p := range x.passed {
+		t.printf("  not %s: %s\n", reasonOf(*p.Rule), p.Why)
+	}
+	for _, m := range x.misread {
+		t.printf("  the profile says %v to %s, %s\n", m.written.action, witnessText(m.call), m.written.reason())
+		if x.text != "" {
+			t.printf("  the runtime answers %v, %s\n", m.enforced.action, m.enforced.reason())
+		}
+	}
+	if x.since != (seccomp.Version{}) {
+		t.printf("  Linux %v has no such call, which came with %v: where it is allowed it fails with ENOSYS\n", x.kernel, x.since)
+	}
+	return nil
+}
+
+// reasonOf is a rule with its place.
+func reasonOf(r policy.Rule) string {
+	return outcome{by: "rule", origin: r.Origin, rule: r.String()}.reason()
+}
+
+// printOutcomes prints what may happen, and what decides.
+func (t *terminal) printOutcomes(x explanation) error {
 	verdict := "depends on what is not known"
 	if action, ok := x.certain(); ok {
 		verdict = action.String()
@@ -103,10 +129,14 @@ func (x explanation) whenInTable(o outcome) string {
 
 // reason says what decides, and where it stands.
 func (o outcome) reason() string {
-	if o.rule == "" {
-		return o.place()
+	text := o.place()
+	if o.rule != "" {
+		text += ": " + o.rule
 	}
-	return o.place() + ": " + o.rule
+	if o.note != "" && o.rule != "" {
+		text += " (" + o.note + ")"
+	}
+	return text
 }
 
 // place is where what decides stands, or what it is.
@@ -138,6 +168,22 @@ type (
 		Args     []*uint64     `json:"args,omitempty"` // null: not known
 		Outcomes []outcomeJSON `json:"outcomes"`
 		Text     string        `json:"text,omitempty"`
+		// Rules that match and do not decide, and what the profile says where
+		// the runtime does otherwise.
+		Passed  []passedJSON  `json:"passed,omitempty"`
+		Misread []misreadJSON `json:"misread,omitempty"`
+		// The kernel that brought the call, where that of --kernel is older.
+		Since string `json:"since,omitempty"`
+	}
+	passedJSON struct {
+		Origin string `json:"origin,omitempty"`
+		Rule   string `json:"rule"`
+		Why    string `json:"why"`
+	}
+	misreadJSON struct {
+		Witness  callJSON    `json:"witness"`
+		Enforced outcomeJSON `json:"enforced"`
+		Written  outcomeJSON `json:"written"`
 	}
 	outcomeJSON struct {
 		Action string   `json:"action"`
@@ -146,8 +192,18 @@ type (
 		By     string   `json:"by"`
 		Origin string   `json:"origin,omitempty"`
 		Rule   string   `json:"rule,omitempty"`
+		Note   string   `json:"note,omitempty"`
 	}
 )
+
+func (o outcome) json() outcomeJSON {
+	return outcomeJSON{
+		Action: o.action.KindName(), Data: o.action.Data(), When: conditions(o.when),
+		By: o.by, Origin: o.origin.String(), Rule: o.rule, Note: o.note,
+	}
+}
+
+func jsonOfCall(d seccomp.Data) callJSON { return callJSON{d.Arch, d.NR, d.Args, d.IP} }
 
 func explanationsJSON(list []explanation) []explanationJSON {
 	out := make([]explanationJSON, 0, len(list))
@@ -162,10 +218,16 @@ func explanationsJSON(list []explanation) []explanationJSON {
 			}
 		}
 		for _, o := range x.outcomes {
-			j.Outcomes = append(j.Outcomes, outcomeJSON{
-				Action: o.action.KindName(), Data: o.action.Data(), When: conditions(o.when),
-				By: o.by, Origin: o.origin.String(), Rule: o.rule,
-			})
+			j.Outcomes = append(j.Outcomes, o.json())
+		}
+		for _, p := range x.passed {
+			j.Passed = append(j.Passed, passedJSON{p.Rule.Origin.String(), p.Rule.String(), p.Why})
+		}
+		for _, m := range x.misread {
+			j.Misread = append(j.Misread, misreadJSON{jsonOfCall(m.call), m.enforced.json(), m.written.json()})
+		}
+		if x.since != (seccomp.Version{}) {
+			j.Since = x.since.String()
 		}
 		out = append(out, j)
 	}

@@ -48,6 +48,7 @@ shown as the policy that it is.
 		},
 	}
 	env.register(cmd)
+	env.registerReading(cmd, false)
 	choose(cmd, &emit, "emit", "what to write", "policy", "profile")
 	outputFlag(cmd, &output)
 	return cmd

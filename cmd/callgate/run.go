@@ -83,6 +83,7 @@ not found.`,
 	flags.BoolVar(&r.strict, "strict", false, "strict mode instead of a filter")
 	flags.BoolVar(&r.explain, "explain", false, "show each call that the filter stops, and what decides")
 	r.env.register(cmd)
+	r.env.registerReading(cmd, false)
 	return cmd
 }
 
@@ -230,6 +231,7 @@ func (r *runner) filter(name string) (filter, error) {
 		return f, nil
 	}
 	f.options.NoNewPrivs = r.noNewPrivs || !kernel.Privileged()
+	r.tellDifference(src)
 	bits, err := src.Resolved.FilterFlags()
 	if err != nil {
 		return filter{}, err
@@ -247,6 +249,22 @@ func (r *runner) filter(name string) (filter, error) {
 		r.terminal.warn("%s asks a listener about some calls, and there is none: they fail with ENOSYS", src.Name)
 	}
 	return f, nil
+}
+
+// tellDifference says where a runtime makes something else of a profile of the
+// user's than what it says, which is what the command gets.
+func (r *runner) tellDifference(src *source.Source) {
+	if src.Kind != source.Document || src.Builtin() || src.Stack() != nil {
+		return
+	}
+	stack := r.env.reading.enforcing(r.env.engine(src.Name))
+	different, err := differs(src, stack)
+	switch {
+	case err != nil:
+		r.terminal.warn("%v", err)
+	case different:
+		r.terminal.warn("%s means something else to %v: callgate diff --as-written %s", src.Name, stack, src.Name)
+	}
 }
 
 // replace turns this process into the command.

@@ -165,13 +165,14 @@ func (f filter) place(d seccomp.Data) string {
 	if f.policy == nil {
 		return f.source.Name
 	}
-	decision, err := f.policy.Decide(d)
+	e, err := newExplainer(f.policy, f.source)
+	if err != nil {
+		return f.source.Name
+	}
+	o, err := e.decides(d)
 	if err != nil { // it has no rules
 		return f.source.Name
 	}
-	o := explainer{f.policy, f.source}.outcome(policy.Candidate{
-		Action: decision.Action, Reason: decision.Reason, Rule: decision.Rule,
-	})
 	if o.origin == (policy.Origin{}) {
 		return f.source.Name + " (" + o.by + ")"
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/callgate/callgate/enforce"
 	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/profile"
 )
 
 // This file compares two readings of one profile.
 
-// diffArguments checks what diff is given: two policies, or two engines and
-// one profile.
+// diffArguments checks what diff is given: two policies, or one profile and two
+// ways to read it.
 func diffArguments(cmd *cobra.Command, e *envFlags, args []string) error {
 	const hint = "want: callgate diff --engine docker,containerd web.json"
 	engines := e.engines.list
@@ -25,7 +26,7 @@ func diffArguments(cmd *cobra.Command, e *envFlags, args []string) error {
 		return usagef(hint, "diff: %v twice reads a profile twice alike", engines[0])
 	case len(engines) == 2 && len(args) != 1:
 		return usagef(hint, "diff: two engines read one profile, and not %d", len(args))
-	case len(engines) == 2:
+	case len(engines) == 2, e.writtenAndEnforced(args):
 		return nil
 	case len(engines) == 1 && len(args) == 1:
 		return usagef("name a second policy, or two engines, as in --engine docker,containerd", "diff: B is missing")
@@ -33,20 +34,57 @@ func diffArguments(cmd *cobra.Command, e *envFlags, args []string) error {
 	return arguments("A B")(cmd, args)
 }
 
-// readings are what two engines make of one profile.
+// writtenAndEnforced reports whether what a profile says is to be compared with
+// what the runtime does.
+func (e *envFlags) writtenAndEnforced(args []string) bool {
+	return e.reading.asWritten && !e.reading.asEnforced && len(e.engines.list) < 2 && len(args) == 1
+}
+
+// reading is a way to read a profile.
+type reading struct {
+	label  string
+	engine profile.Engine
+	stack  *enforce.Stack
+}
+
+// twoReadings are the ways that are to be compared: those of two engines, or as
+// written and as enforced.
+func (e *envFlags) twoReadings(name string) ([]reading, error) {
+	if len(e.engines.list) > 1 {
+		var out []reading
+		for _, engine := range e.engines.list {
+			stack, err := e.reading.stack(engine)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, reading{engine.String(), engine, stack})
+		}
+		return out, nil
+	}
+	env, err := e.env(name)
+	if err != nil {
+		return nil, err
+	}
+	stack := e.reading.enforcing(env.Engine)
+	return []reading{{"as written", env.Engine, nil}, {stack.Runtime.String(), env.Engine, &stack}}, nil
+}
+
+// readings are two readings of one profile.
 func (e *envFlags) readings(t *terminal, name string) (comparison, error) {
 	c := comparison{native: e.arch.abi, readings: true}
+	two, err := e.twoReadings(name)
+	if err != nil {
+		return c, err
+	}
 	var in []byte
 	if name == "-" {
-		var err error
 		if in, err = source.ReadFile(name, t.in); err != nil {
 			return c, err
 		}
 	}
 	var said profile.Diagnostics
 	for i, s := range []*side{&c.a, &c.b} {
-		engine := e.engines.list[i]
-		src, err := e.openUnder(engine, name, bytes.NewReader(in))
+		src, err := e.openAs(two[i], name, bytes.NewReader(in))
 		if src != nil {
 			said = t.diagnoseOnce(said, src.Diagnostics)
 		}
@@ -54,25 +92,28 @@ func (e *envFlags) readings(t *terminal, name string) (comparison, error) {
 			return c, err
 		}
 		if src.Kind != source.Document {
-			return c, usagef("two engines read a profile differently; to compare two policies, name both", "%s is no profile", src.Name)
+			return c, usagef("it is a profile that can be read in two ways; to compare two policies, name both", "%s is no profile", src.Name)
 		}
 		p, err := src.Policy()
 		said = t.diagnoseOnce(said, src.Diagnostics)
 		if err != nil {
 			return c, err
 		}
-		*s = side{engine.String(), explainer{p, src}}
+		*s = side{label: two[i].label}
+		if s.explainer, err = newExplainer(p, src); err != nil {
+			return c, err
+		}
 	}
 	return c, nil
 }
 
-// openUnder opens a policy as one engine reads it.
-func (e *envFlags) openUnder(engine profile.Engine, name string, in io.Reader) (*source.Source, error) {
-	env, err := e.under(engine)
+// openAs opens a policy in one reading.
+func (e *envFlags) openAs(r reading, name string, in io.Reader) (*source.Source, error) {
+	env, err := e.under(r.engine)
 	if err != nil {
 		return nil, err
 	}
-	return source.Open(name, source.Options{Env: env, Stdin: in})
+	return source.Open(name, source.Options{Env: env, Stack: r.stack, Stdin: in})
 }
 
 // diagnoseOnce tells of what is doubtful and was not said before.

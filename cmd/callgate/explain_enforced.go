@@ -1,0 +1,123 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/callgate/callgate/enforce"
+	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/seccomp"
+)
+
+// This file explains calls by what a container runtime makes of a profile. Where
+// that is what the profile says, the rules explain it, with their conditions.
+// Elsewhere the filter is asked about one call for each answer.
+
+// misreading is a way in which a runtime does otherwise than a profile says: the
+// answers to one call.
+type misreading struct {
+	call              seccomp.Data
+	enforced, written outcome
+}
+
+func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
+	c := x.asked
+	says, err := e.written.In(given.Space())
+	if err != nil {
+		return err
+	}
+	if says, err = says.Given(c.data, c.known); err != nil {
+		return err
+	}
+	answers := given.Answers()
+	x.passed = e.passed(c, answers[0])
+	same, err := policy.Equal(given, says)
+	if err != nil {
+		return err
+	}
+	if same {
+		if candidates, err := e.written.Consider(c.data, c.known); err == nil {
+			x.outcomes = e.outcomes(candidates, answers)
+			return nil
+		}
+	}
+	for _, a := range answers {
+		x.outcomes = append(x.outcomes, e.enforced(c.like(a.Call)))
+	}
+	if len(answers) > 1 {
+		x.text = given.String()
+	}
+	return e.misread(x, given, says)
+}
+
+// misread adds where the runtime does otherwise than the profile says, one call
+// for each two answers.
+func (e explainer) misread(x *explanation, given, says *policy.Policy) error {
+	found, err := policy.Diff(says, given)
+	if err != nil {
+		return err
+	}
+	type answers struct{ written, enforced seccomp.Action }
+	seen := map[answers]bool{}
+	for _, d := range found {
+		key := answers{d.A, d.B}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		call := x.asked.like(d.Call)
+		x.misread = append(x.misread, misreading{call, e.enforced(call), e.asWritten(call)})
+	}
+	return nil
+}
+
+// enforced is what the runtime's filter answers to a call.
+func (e explainer) enforced(call seccomp.Data) outcome {
+	d := e.filter.Decide(call)
+	o := outcome{action: d.Action, note: d.Note}
+	switch d.Reason {
+	case enforce.ByRule:
+		o.by, o.origin, o.rule = "rule", d.Rule.Origin, d.Rule.String()
+	case enforce.ByDefault:
+		o.by, o.origin = "default", e.source.Default
+	case enforce.ByUnlisted:
+		o.by = "ABI that is not listed"
+	case enforce.ByStub:
+		o.by = "runc, which knows no such call in this profile"
+	case enforce.ByNothing:
+		o.by = "no filter"
+	}
+	if d.Note != "" && d.Rule == nil {
+		o.by += ": " + d.Note
+	}
+	o.line = e.source.Line(o.origin)
+	return o
+}
+
+// asWritten is what the profile says of a call.
+func (e explainer) asWritten(call seccomp.Data) outcome {
+	o, err := explainer{policy: e.written, source: e.source}.decides(call)
+	if err != nil {
+		return outcome{action: e.written.Eval(call), by: "policy"}
+	}
+	return o
+}
+
+// passed are the rules that match a call whatever is not known of it, and do not
+// decide, where the answer is one.
+func (e explainer) passed(c asked, answer policy.Answer) []enforce.Passed {
+	d := e.filter.Decide(c.like(answer.Call))
+	return slices.DeleteFunc(d.Passed, func(p enforce.Passed) bool {
+		return slices.ContainsFunc(p.Rule.When, func(w policy.Condition) bool { return c.known>>w.Arg&1 == 0 })
+	})
+}
+
+// like is a call that is as another one in what is not known of c.
+func (c asked) like(other seccomp.Data) seccomp.Data {
+	other.Arch, other.NR = c.data.Arch, c.data.NR
+	for i := range other.Args {
+		if c.known>>i&1 == 1 {
+			other.Args[i] = c.data.Args[i]
+		}
+	}
+	return other
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/callgate/callgate/enforce"
+	"github.com/callgate/callgate/enforce/libseccomp"
+	"github.com/callgate/callgate/internal/source"
+	"github.com/callgate/callgate/profile"
+)
+
+// readingFlags are the flags that say how a profile is read: as it is written,
+// or as a container runtime enforces it.
+type readingFlags struct {
+	cmd        *cobra.Command // nil: the verb reads profiles as they are written
+	enforced   bool           // what the verb does without a flag
+	asWritten  bool
+	asEnforced bool
+	runtime    runtimeFlag
+	libseccomp libseccompFlag
+}
+
+// registerReading adds the flags. Which reading holds without them is the
+// verb's matter: one that tells of containers tells what the runtime does.
+func (e *envFlags) registerReading(cmd *cobra.Command, enforced bool) {
+	r := &e.reading
+	r.cmd, r.enforced = cmd, enforced
+	other := ""
+	if !enforced {
+		other = ", with --as-enforced"
+	}
+	flags := cmd.Flags()
+	flags.Var(&r.runtime, "runtime", "the container `RUNTIME` that enforces a profile"+other+": runc or crun, or runc in a version, as in runc-1.1 (default: the engine's)")
+	flags.Var(&r.libseccomp, "libseccomp", "the `VERSION` of libseccomp that the runtime uses: 2.5.4 or 2.6.1 (default 2.6.1)")
+	flags.BoolVar(&r.asEnforced, "as-enforced", false, "read profiles as a container runtime enforces them"+byDefault(enforced, "; --runtime and --libseccomp say so, too"))
+	flags.BoolVar(&r.asWritten, "as-written", false, "read profiles as they are written"+byDefault(!enforced, ""))
+	_ = cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(runtimeNames(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func byDefault(yes bool, otherwise string) string {
+	if yes {
+		return " (the default)"
+	}
+	return otherwise
+}
+
+func runtimeNames() []string {
+	var names []string
+	for _, r := range enforce.Runtimes() {
+		names = append(names, r.String())
+	}
+	return names
+}
+
+// stack is what enforces the profiles that an engine reads, nil where they are
+// read as they are written.
+func (r *readingFlags) stack(engine profile.Engine) (*enforce.Stack, error) {
+	named := r.runtime.given || r.libseccomp.given
+	switch {
+	case r.asWritten && r.asEnforced:
+		return nil, usagef("want one of them", "--as-written and --as-enforced are two readings")
+	case r.asWritten && named && !r.enforced:
+		return nil, usagef("leave one out", "--as-written does not depend on a runtime")
+	case r.asWritten, !r.enforced && !r.asEnforced && !named:
+		return nil, nil
+	}
+	s := r.enforcing(engine)
+	return &s, nil
+}
+
+// enforcing is the stack that the flags name, or that of an engine.
+func (r *readingFlags) enforcing(engine profile.Engine) enforce.Stack {
+	s := enforce.Stack{Runtime: r.runtime.value, Libseccomp: r.libseccomp.value}
+	if !r.runtime.given && (engine == profile.Podman || engine == profile.CRIO) {
+		s.Runtime = enforce.Crun
+	}
+	return s
+}
+
+// differs reports whether a runtime enforces something else than a profile says,
+// apart from runc's ENOSYS for numbers beyond the profile's highest, which makes
+// nothing weaker.
+func differs(src *source.Source, stack enforce.Stack) (bool, error) {
+	written, err := src.Written()
+	if err != nil {
+		return false, err
+	}
+	f, err := src.Enforced(stack)
+	if err != nil {
+		return false, err
+	}
+	same, err := f.Says(written)
+	return !same, err
+}
+
+// runtimeFlag is a flag that names a container runtime.
+type runtimeFlag struct {
+	value enforce.Runtime
+	given bool
+}
+
+func (r *runtimeFlag) String() string {
+	if !r.given {
+		return ""
+	}
+	return r.value.String()
+}
+
+func (r *runtimeFlag) Type() string { return "RUNTIME" }
+
+func (r *runtimeFlag) Set(s string) (err error) {
+	r.given = true
+	r.value, err = enforce.ParseRuntime(s)
+	return err
+}
+
+// libseccompFlag is a flag that names a version of libseccomp.
+type libseccompFlag struct {
+	value libseccomp.Version
+	given bool
+}
+
+func (l *libseccompFlag) String() string {
+	if !l.given {
+		return ""
+	}
+	return l.value.String()
+}
+
+func (l *libseccompFlag) Type() string { return "VERSION" }
+
+func (l *libseccompFlag) Set(s string) (err error) {
+	l.given = true
+	l.value, err = libseccomp.Parse(s)
+	return err
+}
