@@ -133,17 +133,13 @@ func (f *Filter) why(id int, d seccomp.Data, found libseccomp.Decision) string {
 		if n.ABI != abi || n.Rule.Origin.Rule != id {
 			continue
 		}
-		by := "another rule"
-		if n.By != nil {
-			by = f.named(n.By)
-		}
 		switch n.Fate {
 		case libseccomp.Shadowed:
-			return "libseccomp drops it, since it comes after " + by
+			return "libseccomp drops it, since it comes after " + f.named(n.By)
 		case libseccomp.Replaced:
-			return "a rule without conditions comes after it and replaces it: " + by
+			return "a rule without conditions comes after it and replaces it: " + f.named(n.By)
 		case libseccomp.Overridden:
-			return "a later rule says it too: " + by
+			return "libseccomp keeps nothing of it among the tests of the other rules"
 		}
 	}
 	if found.Reason == libseccomp.ByRule {

@@ -1,6 +1,7 @@
 package libseccomp
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/callgate/callgate/seccomp"
@@ -13,21 +14,33 @@ type Fate uint8
 const (
 	Shadowed   Fate = 1 + iota // dropped: an earlier rule answers, or is taken to
 	Replaced                   // removed by a later rule without conditions
-	Overridden                 // a later rule of the same action says it too
+	Overridden                 // nothing of it is left in the tests of its call
 )
 
 // Note says that on an ABI a rule has less effect than it says. By is the rule
-// that is the reason.
+// that is the reason, nil for Overridden.
 type Note struct {
 	Fate     Fate
 	Rule, By *Rule
 	ABI      seccomp.ABI
 }
 
-// Notes are the notes of all rules that were added, in the order in which that
-// became so. Rules that are kept but tried too late are not among them: Decide
-// tells them apart.
-func (f *Filter) Notes() []Note { return f.notes }
+// Notes are the notes of all rules that were added. Rules that are kept but
+// tried too late are not among them: Decide tells them apart.
+func (f *Filter) Notes() []Note {
+	notes := slices.Clone(f.notes)
+	for _, s := range f.abis {
+		for _, e := range ordered(s) {
+			has := leaves(e.tree)
+			for _, r := range e.rules {
+				if !has[r] {
+					notes = append(notes, Note{Overridden, r, nil, s.abi})
+				}
+			}
+		}
+	}
+	return notes
+}
 
 // AddRule adds a rule for the ABIs that f has: seccomp_rule_add_array(3). Where
 // it fails for one ABI, nothing is added. The errors are *[Error] values:
@@ -61,20 +74,47 @@ func (f *Filter) addRule(r *Rule) *Error {
 		}
 		all = append(all, ts...)
 	}
-	for _, t := range all {
+	for i, t := range all {
 		if other := t.conflict(r); other != nil {
+			// The library adds to one ABI after the other, and takes all back
+			// in the end, if it gets there.
+			if f.hangs(all[:i], r) {
+				return f.breaks(r, t.s.abi)
+			}
 			return &Error{Errno: syscall.EEXIST, ABI: t.s.abi, Other: other.rule,
 				Detail: "another rule tests the same with another action (" + other.action.String() + "): leave one of them out"}
 		}
 	}
 	for _, t := range all {
 		if !f.apply(t, r) {
-			f.broken = &Error{Reason: ErrHangs, Rule: r, ABI: t.s.abi,
-				Detail: "libseccomp does not return from this rule: add it before the others for the same call"}
-			return f.broken
+			return f.breaks(r, t.s.abi)
 		}
 	}
 	return nil
+}
+
+func (f *Filter) breaks(r *Rule, abi seccomp.ABI) *Error {
+	f.broken = &Error{Reason: ErrHangs, Rule: r, ABI: abi,
+		Detail: "libseccomp does not return from this rule: add it before the others for the same call"}
+	return f.broken
+}
+
+// hangs reports whether libseccomp hangs when it adds a rule there.
+func (f *Filter) hangs(targets []target, r *Rule) bool {
+	scratch := &Filter{version: f.version}
+	for _, t := range targets {
+		old := t.entry()
+		if old == nil {
+			continue
+		}
+		e := *old
+		e.tree = e.tree.clone(map[*node]*node{})
+		t.s = &section{t.s.abi, map[int32]*entry{t.nr: &e}}
+		if !scratch.apply(t, r) {
+			return true
+		}
+	}
+	return false
 }
 
 // admit does the checks that do not depend on other rules.
@@ -135,52 +175,44 @@ func (f *Filter) apply(t target, r *Rule) bool {
 	switch {
 	case n.leaf != nil:
 		f.replace(e, r, t.s.abi)
-		e.always, e.tree, e.nodes = l, exit{}, 0
+		e.always, e.tree, e.nodes, e.rules = l, exit{}, 0, nil
 		return true
 	case e.tree.tree == nil:
 		e.nodes = count(n)
 		e.tree = n.share()
+		e.rules = append(e.rules, r)
 		return true
 	}
 	if other := covered(e.tree, n.tree); other != nil {
 		f.note(Shadowed, r, other.rule, t.s.abi)
 		return true
 	}
-	return f.merge(e, n.share(), t.s.abi)
+	e.rules = append(e.rules, r)
+	return e.merge(f.version, n.share())
 }
 
-// merge adds the tests of a rule to those of an entry.
-func (f *Filter) merge(e *entry, n exit, abi seccomp.ABI) bool {
-	l := n.tree.action()
-	before := leaves(e.tree)
+// merge adds the tests of a rule to those of an entry. It fails where
+// libseccomp makes a circle.
+func (e *entry) merge(v Version, n exit) bool {
 	size := count(n)
-	p := pruner{action: l}
+	p := pruner{action: n.tree.action()}
 	p.prune(&e.tree, n.tree)
-	m := merger{version: f.version}
+	m := merger{version: v}
 	if e.tree.tree == nil {
 		e.tree = n
 	} else {
 		m.add(&e.tree, n.tree)
 		m.freed += n.tree.put()
 	}
-	if m.hangs {
+	if m.hangs || circular(e.tree) {
 		return false
 	}
 	e.nodes += size - p.freed - m.freed
-	after := leaves(e.tree)
-	for _, r := range before.order {
-		if !after.has[r] {
-			f.note(Overridden, r, l.rule, abi)
-		}
-	}
-	if !after.has[l.rule] {
-		f.note(Shadowed, l.rule, nil, abi)
-	}
 	return true
 }
 
 func (f *Filter) replace(e *entry, by *Rule, abi seccomp.ABI) {
-	for _, r := range leaves(e.tree).order {
+	for _, r := range e.rules {
 		f.note(Replaced, r, by, abi)
 	}
 }

@@ -32,9 +32,10 @@ type section struct {
 // An entry is the rules of one call.
 type entry struct {
 	nr     int32
-	always *leaf // an unconditional rule
-	tree   exit  // the conditional ones
-	nodes  int   // of the tree, as the library counts them
+	always *leaf   // an unconditional rule
+	tree   exit    // the conditional ones
+	nodes  int     // of the tree, as the library counts them
+	rules  []*Rule // of the tree
 }
 
 // New returns the filter that seccomp_init(3) makes on a machine of the native

@@ -94,11 +94,16 @@ func differential(t *testing.T, count uint64, abis func(*rand.Rand) ([]seccomp.A
 // the model; nil where the library would hang.
 func (p profile) check(t *testing.T, o *oracle) (diff string, errnos []int) {
 	f, errnos, hangs := p.model(o.version)
-	if hangs {
-		return "", nil
+	if hangs && o.hangs >= 3 {
+		return "", nil // it takes too long to see each
 	}
 	v := o.judge(t, p)
 	switch {
+	case v.hangs && hangs:
+		o.hangs++
+		return "", nil
+	case hangs:
+		return "the library returns, the model says it does not", nil
 	case v.hangs:
 		return "the library hangs", errnos
 	case !slices.Equal(v.errnos, errnos):

@@ -22,24 +22,69 @@ func each(x exit, f func(*node)) {
 	walk(x)
 }
 
-// ruleSet is rules in the order in which they were met.
-type ruleSet struct {
-	order []*Rule
-	has   map[*Rule]bool
+// clone is a copy of what x leads to. done are the copies so far.
+func (x exit) clone(done map[*node]*node) exit {
+	x.tree = x.tree.clone(done)
+	return x
+}
+
+func (n *node) clone(done map[*node]*node) *node {
+	if n == nil || done[n] != nil {
+		return done[n]
+	}
+	c := *n
+	done[n] = &c
+	c.prev, c.next = n.prev.clone(done), n.next.clone(done)
+	c.yes, c.no = n.yes.clone(done), n.no.clone(done)
+	return &c
 }
 
 // leaves are the rules that a tree can answer with.
-func leaves(x exit) ruleSet {
-	set := ruleSet{has: map[*Rule]bool{}}
+func leaves(x exit) map[*Rule]bool {
+	set := map[*Rule]bool{}
 	each(x, func(n *node) {
 		for _, x := range [...]exit{n.yes, n.no} {
-			if x.leaf != nil && !set.has[x.leaf.rule] {
-				set.has[x.leaf.rule] = true
-				set.order = append(set.order, x.leaf.rule)
+			if x.leaf != nil {
+				set[x.leaf.rule] = true
 			}
 		}
 	})
 	return set
+}
+
+// circular reports whether a list below x leads back to itself, so that
+// libseccomp walks for ever.
+func circular(x exit) bool {
+	done := map[*node]bool{}
+	var walk func(*node) bool
+	walk = func(n *node) bool {
+		seen := map[*node]bool{}
+		for ; n != nil && n.prev != nil; n = n.prev {
+			if seen[n] {
+				return true
+			}
+			seen[n] = true
+		}
+		if n == nil || done[n] {
+			return false
+		}
+		clear(seen)
+		for ; n != nil; n = n.next {
+			if seen[n] {
+				return true
+			}
+			seen[n] = true
+			if done[n] {
+				continue
+			}
+			done[n] = true
+			if walk(n.yes.tree) || walk(n.no.tree) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(x.tree)
 }
 
 // A place is where a walk through a tree as the program does it has got to: a
