@@ -89,7 +89,7 @@ func (b *builder) entry(e *entry) policy.Node {
 	if e.always != nil {
 		return b.s.Return(e.always.action)
 	}
-	return b.walk(b.same(enter(e.tree, operand{}, nil)), operand{})
+	return b.walk(b.same(enter(e.tree, nothing, nil)), operand{})
 }
 
 func (b *builder) same(p *place) *place {
@@ -262,7 +262,7 @@ func (p part) decides(nr uint32, args *[6]uint64) *leaf {
 // reach is the leaf that arguments reach, nil where there is none.
 func (x exit) reach(args *[6]uint64) *leaf {
 	var a operand
-	for p := enter(x, operand{}, nil); p != nil; {
+	for p := enter(x, nothing, nil); p != nil; {
 		a = p.loads(a)
 		next := p.n.no
 		if p.n.holds(a.of(args)) {

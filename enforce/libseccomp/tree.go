@@ -32,6 +32,9 @@ type operand struct {
 	mask uint32
 }
 
+// nothing is no operand.
+var nothing = operand{arg: -1}
+
 func (o operand) of(args *[6]uint64) uint32 {
 	w := uint32(args[o.arg])
 	if o.high {

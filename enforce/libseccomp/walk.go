@@ -97,7 +97,7 @@ func circular(x exit) bool {
 // whatever was compared last.
 type place struct {
 	n        *node
-	believed operand // mask 0: nothing
+	believed operand // perhaps nothing
 	then     *place  // nil: nothing decides
 }
 
@@ -113,7 +113,7 @@ func (p *place) behind() *place {
 	}
 	believed := p.n.operand
 	if p.n.yes.tree != nil || p.n.yes.leaf != nil && p.n.no.tree != nil {
-		believed = operand{}
+		believed = nothing
 	}
 	return &place{p.n.next, believed, p.then}
 }
