@@ -65,7 +65,7 @@ func (f *Filter) addRule(r *Rule) *Error {
 	if err := f.admit(r); err != nil {
 		return err
 	}
-	var all []target
+	var all []spot
 	for _, s := range f.abis {
 		ts, err := f.targets(s, r)
 		if err != nil {
@@ -76,15 +76,15 @@ func (f *Filter) addRule(r *Rule) *Error {
 	}
 	for i, t := range all {
 		if other := t.conflict(r); other != nil {
-			// The library adds to one ABI after the other, and takes all back
-			// in the end, if it gets there.
-			if f.hangs(all[:i], r) {
+			// The library tries the other ABIs too before it takes all back.
+			if f.hangs(slices.Delete(slices.Clone(all), i, i+1), r) {
 				return f.breaks(r, t.s.abi)
 			}
 			return &Error{Errno: syscall.EEXIST, ABI: t.s.abi, Other: other.rule,
 				Detail: "another rule tests the same with another action (" + other.action.String() + "): leave one of them out"}
 		}
 	}
+	f.program.Store(nil)
 	for _, t := range all {
 		if !f.apply(t, r) {
 			return f.breaks(r, t.s.abi)
@@ -100,11 +100,11 @@ func (f *Filter) breaks(r *Rule, abi seccomp.ABI) *Error {
 }
 
 // hangs reports whether libseccomp hangs when it adds a rule there.
-func (f *Filter) hangs(targets []target, r *Rule) bool {
+func (f *Filter) hangs(targets []spot, r *Rule) bool {
 	scratch := &Filter{version: f.version}
 	for _, t := range targets {
 		old := t.entry()
-		if old == nil {
+		if old == nil || t.conflict(r) != nil {
 			continue
 		}
 		e := *old
@@ -142,12 +142,12 @@ func (f *Filter) admit(r *Rule) *Error {
 	return r.checkArgs()
 }
 
-func (t target) entry() *entry {
+func (t spot) entry() *entry {
 	return t.s.entries[t.nr]
 }
 
 // conflict is the leaf because of which the rule is refused.
-func (t target) conflict(r *Rule) *leaf {
+func (t spot) conflict(r *Rule) *leaf {
 	e := t.entry()
 	if e == nil || e.always != nil {
 		return nil
@@ -160,7 +160,7 @@ func (t target) conflict(r *Rule) *leaf {
 }
 
 // apply adds a rule that does not conflict. It fails where libseccomp hangs.
-func (f *Filter) apply(t target, r *Rule) bool {
+func (f *Filter) apply(t spot, r *Rule) bool {
 	e := t.entry()
 	if e == nil {
 		e = &entry{nr: t.nr}

@@ -36,11 +36,15 @@ func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 	if len(f.abis) == 0 {
 		return policy.False, errNoABI()
 	}
+	p := f.generate()
 	bad := s.Return(f.badABI)
-	b := &builder{s, s.Return(f.fallback), map[job]policy.Node{}, map[place]*place{}}
+	b := &builder{s, s.Return(f.fallback), map[job]policy.Node{}}
 	n := bad
-	for _, p := range f.parts() {
-		n = s.IfThenElse(s.Equal(policy.WordArch, p.arch), b.part(p, bad), n)
+	for _, part := range p.parts {
+		n = s.IfThenElse(s.Equal(policy.WordArch, part.arch), b.part(p, part, bad), n)
+	}
+	if p.full {
+		return policy.False, fmt.Errorf("libseccomp: the program has more than %d tests: %w", maxBlocks, policy.ErrTooLarge)
 	}
 	if s.Full() {
 		return policy.False, fmt.Errorf("libseccomp: the filter needs more than %d nodes: %w", s.Limit(), policy.ErrTooLarge)
@@ -48,31 +52,30 @@ func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 	return n, nil
 }
 
-// A builder turns trees into diagrams.
+// A builder turns blocks into diagrams.
 type builder struct {
 	s        *policy.Space
 	fallback policy.Node
 	done     map[job]policy.Node
-	places   map[place]*place // equal ones are made identical
 }
 
-// A job is a place with what the accumulator has.
+// A job is a block with what the accumulator has before it.
 type job struct {
-	at *place
+	at *block
 	a  operand
 }
 
-func (b *builder) part(p part, bad policy.Node) policy.Node {
+func (b *builder) part(g *program, p part, bad policy.Node) policy.Node {
 	n := b.fallback
 	for _, e := range p.entries {
 		switch {
 		case e.pseudo():
 		case p.dead:
 			if uint32(e.nr) == p.arch {
-				return b.entry(e)
+				return b.entry(g, e)
 			}
 		default:
-			n = b.s.IfThenElse(b.s.Equal(policy.WordNR, uint32(e.nr)), b.entry(e), n)
+			n = b.s.IfThenElse(b.s.Equal(policy.WordNR, uint32(e.nr)), b.entry(g, e), n)
 		}
 	}
 	x32 := b.s.AtLeast(policy.WordNR, x32Bit)
@@ -85,47 +88,28 @@ func (b *builder) part(p part, bad policy.Node) policy.Node {
 	return n
 }
 
-func (b *builder) entry(e *entry) policy.Node {
+func (b *builder) entry(g *program, e *entry) policy.Node {
 	if e.always != nil {
 		return b.s.Return(e.always.action)
 	}
-	return b.walk(b.same(enter(e.tree, nothing, nil)), operand{})
+	return b.target(target{block: g.start[e]}, operand{})
 }
 
-func (b *builder) same(p *place) *place {
-	if p == nil {
-		return nil
-	}
-	if q, ok := b.places[*p]; ok {
-		return q
-	}
-	b.places[*p] = p
-	return p
-}
-
-// walk is the diagram of the program from a place on.
-func (b *builder) walk(p *place, a operand) policy.Node {
-	if p == nil {
+// target is the diagram of the program from a target on.
+func (b *builder) target(t target, a operand) policy.Node {
+	switch {
+	case t.leaf != nil:
+		return b.s.Return(t.leaf.action)
+	case t.block == nil:
 		return b.fallback
 	}
-	if n, ok := b.done[job{p, a}]; ok || b.s.Full() {
+	if n, ok := b.done[job{t.block, a}]; ok || b.s.Full() {
 		return n
 	}
-	has := p.loads(a)
-	n := b.s.IfThenElse(b.test(p.n.test, has), b.exit(p, p.n.yes, has), b.exit(p, p.n.no, has))
-	b.done[job{p, a}] = n
+	has := t.block.accumulator(a)
+	n := b.s.IfThenElse(b.test(t.block.test, has), b.target(t.block.yes, has), b.target(t.block.no, has))
+	b.done[job{t.block, a}] = n
 	return n
-}
-
-func (b *builder) exit(p *place, x exit, a operand) policy.Node {
-	if x.leaf != nil {
-		return b.s.Return(x.leaf.action)
-	}
-	behind := b.same(p.behind())
-	if x.tree != nil {
-		behind = b.same(enter(x, p.n.operand, behind))
-	}
-	return b.walk(behind, a)
 }
 
 // test is the set of calls for which t holds of what the accumulator has.
@@ -215,28 +199,29 @@ type Decision struct {
 }
 
 // Decide is the action for one call as the program returns it. It walks the
-// rules as the program does, and not the diagram. Where the library hangs there
-// is no program, and the answer is that of the rules before.
+// program and not the diagram. Where the library hangs there is no program, and
+// the answer is that of the rules before.
 func (f *Filter) Decide(d seccomp.Data) Decision {
-	for _, p := range f.parts() {
+	g := f.generate()
+	for _, p := range g.parts {
 		if p.arch == d.Arch {
-			return f.decide(p, d)
+			return f.decide(g, p, d)
 		}
 	}
 	return Decision{Action: f.badABI, Reason: ByABI}
 }
 
-func (f *Filter) decide(p part, d seccomp.Data) Decision {
+func (f *Filter) decide(g *program, p part, d seccomp.Data) Decision {
 	if p.foreign(d.NR) {
 		return Decision{Action: f.badABI, Reason: ByABI}
 	}
-	l := p.decides(d.NR, &d.Args)
+	l := g.decides(p, d.NR, &d.Args)
 	var missed *Rule
 	if p.dead {
 		if l != nil {
 			missed = l.rule
 		}
-		l = p.decides(p.arch, &d.Args)
+		l = g.decides(p, p.arch, &d.Args)
 	}
 	out := Decision{Action: f.fallback, Reason: ByDefault, Dead: p.dead, Missed: missed}
 	if l != nil {
@@ -246,7 +231,7 @@ func (f *Filter) decide(p part, d seccomp.Data) Decision {
 }
 
 // decides is the leaf that a call with number nr reaches.
-func (p part) decides(nr uint32, args *[6]uint64) *leaf {
+func (g *program) decides(p part, nr uint32, args *[6]uint64) *leaf {
 	for _, e := range p.entries {
 		if e.pseudo() || uint32(e.nr) != nr {
 			continue
@@ -254,24 +239,25 @@ func (p part) decides(nr uint32, args *[6]uint64) *leaf {
 		if e.always != nil {
 			return e.always
 		}
-		return e.tree.reach(args)
+		return reach(g.start[e], args)
 	}
 	return nil
 }
 
-// reach is the leaf that arguments reach, nil where there is none.
-func (x exit) reach(args *[6]uint64) *leaf {
+// reach is the leaf that arguments reach from a block on, nil where there is
+// none.
+func reach(b *block, args *[6]uint64) *leaf {
 	var a operand
-	for p := enter(x, nothing, nil); p != nil; {
-		a = p.loads(a)
-		next := p.n.no
-		if p.n.holds(a.of(args)) {
-			next = p.n.yes
+	for b != nil {
+		a = b.accumulator(a)
+		next := b.no
+		if b.holds(a.of(args)) {
+			next = b.yes
 		}
 		if next.leaf != nil {
 			return next.leaf
 		}
-		p = p.leave(next)
+		b = next.block
 	}
 	return nil
 }

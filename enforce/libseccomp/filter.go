@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/callgate/callgate/seccomp"
@@ -20,7 +21,8 @@ type Filter struct {
 	optimize int
 	abis     []*section
 	notes    []Note
-	broken   *Error // the error that ended all: ErrHangs
+	broken   *Error                  // the error that ended all: ErrHangs
+	program  atomic.Pointer[program] // of the rules so far
 }
 
 // A section is the calls of one ABI.
@@ -86,6 +88,7 @@ func (f *Filter) AddABI(abi seccomp.ABI) error {
 	case len(f.abis) > 0 && f.abis[0].abi.ByteOrder() != abi.ByteOrder():
 		return refuse(syscall.EDOM, "%v and %v differ in byte order: they need a filter each", f.abis[0].abi, abi)
 	}
+	f.program.Store(nil)
 	f.abis = append(f.abis, newSection(abi))
 	return nil
 }
@@ -97,6 +100,7 @@ func (f *Filter) RemoveABI(abi seccomp.ABI) error {
 	if i < 0 {
 		return refuse(syscall.EEXIST, "the filter does not have the architecture %v", abi)
 	}
+	f.program.Store(nil)
 	f.abis = slices.Delete(f.abis, i, i+1)
 	return nil
 }
@@ -114,6 +118,7 @@ func (f *Filter) SetBadABI(a seccomp.Action) error {
 	if !validAction(a) {
 		return refuse(syscall.EINVAL, "%v cannot be the action for other architectures", a)
 	}
+	f.program.Store(nil)
 	f.badABI = a
 	return nil
 }
@@ -127,6 +132,7 @@ func (f *Filter) SetOptimize(level int) error {
 	if level != 1 && level != 2 {
 		return refuse(syscall.EOPNOTSUPP, "no optimization level %d: want 1 or 2", level)
 	}
+	f.program.Store(nil)
 	f.optimize = level
 	return nil
 }
@@ -181,8 +187,8 @@ func (f *Filter) parts() []part {
 	return parts
 }
 
-// target is a number under which a rule is kept, with the rule's conditions.
-type target struct {
+// A spot is a number under which a rule is kept, with the rule's conditions.
+type spot struct {
 	s     *section
 	nr    int32
 	args  []Arg
@@ -190,7 +196,7 @@ type target struct {
 }
 
 // targets are the numbers for which a call has rules on an ABI.
-func (f *Filter) targets(s *section, r *Rule) ([]target, *Error) {
+func (f *Filter) targets(s *section, r *Rule) ([]spot, *Error) {
 	if r.Name == "" {
 		return f.byNumber(s, r)
 	}
@@ -198,16 +204,16 @@ func (f *Filter) targets(s *section, r *Rule) ([]target, *Error) {
 	if s.abi != f.native {
 		name = f.version.translated(f.native, name)
 	}
-	direct := target{s, f.version.direct(s.abi, factOf(name)), r.Args, false}
+	direct := spot{s, f.version.direct(s.abi, factOf(name)), r.Args, false}
 	if !multiplexes(s.abi) {
-		return []target{direct}, nil
+		return []spot{direct}, nil
 	}
 	m, ok := syscalls.Through(s.abi, name)
 	if !ok && direct.nr < 0 {
 		return nil, nil
 	}
 	if !ok {
-		return []target{direct}, nil
+		return []spot{direct}, nil
 	}
 	args := []Arg{{Index: 0, Op: EQ, Value: uint64(m.Call)}}
 	for _, a := range r.Args {
@@ -215,12 +221,12 @@ func (f *Filter) targets(s *section, r *Rule) ([]target, *Error) {
 			args = append(args, a)
 		}
 	}
-	return []target{{s, int32(m.Number), args, true}, direct}, nil
+	return []spot{{s, int32(m.Number), args, true}, direct}, nil
 }
 
 // byNumber finds the name of a number of the native ABI, to look it up on
 // others.
-func (f *Filter) byNumber(s *section, r *Rule) ([]target, *Error) {
+func (f *Filter) byNumber(s *section, r *Rule) ([]spot, *Error) {
 	for _, name := range syscalls.Names() {
 		if nr, ok := f.version.Resolve(f.native, name); ok && nr == r.Number {
 			named := *r
@@ -229,7 +235,7 @@ func (f *Filter) byNumber(s *section, r *Rule) ([]target, *Error) {
 		}
 	}
 	if s.abi == f.native {
-		return []target{{s, r.Number, r.Args, false}}, nil
+		return []spot{{s, r.Number, r.Args, false}}, nil
 	}
 	return nil, refuse(syscall.EFAULT, "no name is known for the number, to find that of %v", s.abi)
 }

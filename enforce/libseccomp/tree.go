@@ -32,9 +32,6 @@ type operand struct {
 	mask uint32
 }
 
-// nothing is no operand.
-var nothing = operand{arg: -1}
-
 func (o operand) of(args *[6]uint64) uint32 {
 	w := uint32(args[o.arg])
 	if o.high {
