@@ -19,6 +19,7 @@ type Filter struct {
 	fallback seccomp.Action
 	badABI   seccomp.Action
 	optimize int
+	skip     bool // rules for -1 are taken
 	abis     []*section
 	notes    []Note
 	broken   *Error                  // the error that ended all: ErrHangs
@@ -137,8 +138,12 @@ func (f *Filter) SetOptimize(level int) error {
 	return nil
 }
 
+// SetSkip makes f take rules for the number -1, which a tracer sets to skip a
+// call: SCMP_FLTATR_API_TSKIP.
+func (f *Filter) SetSkip(on bool) { f.skip = on }
+
 // pseudo reports whether no code is made for e.
-func (e *entry) pseudo() bool { return e.nr < 0 }
+func (e *entry) pseudo() bool { return e.nr < -1 }
 
 // ordered are the entries of sections in the order in which the program tries
 // them: those with the fewest tests first, then by section, then by number.
@@ -180,6 +185,9 @@ func (f *Filter) parts() []part {
 			if s.abi.Shared() {
 				p.alone = s.abi
 			}
+		}
+		if f.optimize == 2 {
+			slices.SortStableFunc(p.entries, func(a, b *entry) int { return cmp.Compare(uint32(b.nr), uint32(a.nr)) })
 		}
 		p.dead = f.optimize == 1 && p.alone == 0 && len(p.entries) > 0 && p.entries[0].pseudo()
 		parts = append(parts, p)
@@ -234,7 +242,7 @@ func (f *Filter) byNumber(s *section, r *Rule) ([]spot, *Error) {
 			return f.targets(s, &named)
 		}
 	}
-	if s.abi == f.native {
+	if s.abi == f.native || r.Number == -1 {
 		return []spot{{s, r.Number, r.Args, false}}, nil
 	}
 	return nil, refuse(syscall.EFAULT, "no name is known for the number, to find that of %v", s.abi)

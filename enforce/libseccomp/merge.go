@@ -1,25 +1,47 @@
 package libseccomp
 
-// covered returns the leaf of l that has one of the later tests of n at the top
-// already, so that libseccomp drops the rule of n. nil where there is none.
+// covered returns a leaf of the node of l that has one of the later tests of n at
+// the top already, so that libseccomp drops the rule of n. nil where there is
+// none. Only the first node of l that has such a test counts.
 func covered(l exit, n *node) *leaf {
-	a := n.action()
-	var walk func(n *node) *leaf
-	walk = func(n *node) *leaf {
-		for _, x := range [...]exit{n.yes, n.no} {
-			if x.tree == nil {
-				continue
-			}
-			if e := found(l, x.tree, a); e != nil {
-				return e.action()
-			}
-			if e := walk(x.tree); e != nil {
-				return e
-			}
+	for e := l.first(); e != nil; e = e.next {
+		d := n.later(l, e)
+		if d == nil {
+			continue
+		}
+		if hit := found(l, d, n.action()); hit != nil {
+			return hit.action()
 		}
 		return nil
 	}
-	return walk(n)
+	return nil
+}
+
+// later is the first node behind n with the test of e, where the search for it
+// in l gets as far as e.
+func (n *node) later(l exit, e *node) *node {
+	for _, x := range [...]exit{n.yes, n.no} {
+		if x.tree == nil {
+			continue
+		}
+		if x.tree.test == e.test && reaches(l, e, x.tree) {
+			return x.tree
+		}
+		if d := x.tree.later(l, e); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// reaches reports whether no node of l before e is tried after d.
+func reaches(l exit, e, d *node) bool {
+	for b := l.first(); b != e; b = b.next {
+		if order(b, d) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // found returns the node of l that libseccomp takes for d: one with the same

@@ -77,12 +77,11 @@ func (p *place) load() load {
 // written is what of the load the library looks at when it compares blocks: what
 // it does because the accumulator is stale it puts in later.
 func (p *place) written() load {
-	whole := p.n.operand
-	whole.mask = ^uint32(0)
-	switch p.believed {
-	case p.n.operand:
+	has, wants := p.believed, p.n.operand
+	switch {
+	case has == wants:
 		return keeps
-	case whole:
+	case has.arg == wants.arg && has.high == wants.high && has.mask&wants.mask == wants.mask:
 		return masks
 	}
 	return loads

@@ -20,6 +20,9 @@ func (p *pruner) prune(l *exit, n *node) {
 			}
 			continue
 		}
+		if n.later(*l, e) != nil {
+			return
+		}
 		stop := p.below(&e.yes, n) || p.below(&e.no, n)
 		p.drop(l, e, e.yes.empty() && e.no.empty())
 		if stop {
