@@ -8,6 +8,7 @@ import (
 
 	"github.com/callgate/callgate/enforce/libseccomp"
 	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/internal/simulation"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
 )
@@ -26,7 +27,7 @@ func TestNames(t *testing.T) {
 			f := strings.Split(strings.TrimSpace(line), "\t")
 			if abis == nil {
 				for _, s := range f[1:] {
-					abis = append(abis, parseABI(t, s))
+					abis = append(abis, simulation.ABI(t, s))
 				}
 				continue
 			}
