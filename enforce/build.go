@@ -18,8 +18,10 @@ import (
 
 type builder struct {
 	*Filter
-	facts runtimeFacts
-	found profile.Diagnostics
+	resolved profile.Resolved
+	fallback seccomp.Action
+	facts    runtimeFacts
+	found    profile.Diagnostics
 }
 
 func (b *builder) err() error {
@@ -60,18 +62,16 @@ func (b *builder) build() {
 
 // open makes an empty filter.
 func (b *builder) open(architectures []seccomp.ABI) {
-	library, err := libseccomp.New(b.stack.library(), b.native, b.fallback)
+	library, err := libseccomp.New(b.stack.library(), b.resolved.Native, b.fallback)
 	if err != nil {
 		b.refuse(profile.CodeUnknownArch, policy.Origin{}, "", "%v", err)
 		return
 	}
-	b.library, b.abis = library, []seccomp.ABI{b.native}
+	b.library = library
 	for _, abi := range architectures {
 		if err := library.AddABI(abi); err != nil && !errors.Is(err, syscall.EEXIST) {
-			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "remove it", "the architecture %s cannot be filtered together with %v: %v", abi.OCI(), b.native, err)
-			continue
+			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "remove it", "the architecture %s cannot be filtered together with %v: %v", abi.OCI(), b.resolved.Native, err)
 		}
-		b.abis = listed(b.abis, abi)
 	}
 	if b.facts.treeAbove > 0 && len(names(b.resolved)) > b.facts.treeAbove {
 		_ = library.SetOptimize(2) // which it knows
@@ -84,7 +84,7 @@ func (b *builder) newStub(architectures []seccomp.ABI) stub {
 		return stub{}
 	}
 	if b.facts.stubNative {
-		architectures = listed(architectures, b.native)
+		architectures = listed(architectures, b.resolved.Native)
 	}
 	return newStub(b.stack.library(), architectures, names(b.resolved))
 }
@@ -117,9 +117,10 @@ func (b *builder) architecture(word string) (seccomp.ABI, bool) {
 	return abi, word == abi.OCI() && profile.RuncTakes(abi)
 }
 
-// readFlags reads the flags, which are SPEC_ALLOW where the profile has none.
+// readFlags reads the flags, which are SPEC_ALLOW where the profile has none. Of
+// those that runc takes it never passes TSYNC on.
 func (b *builder) readFlags(words []string) {
-	const specAllow = 1 << 2
+	const tsync, specAllow = 1 << 0, 1 << 2
 	switch {
 	case len(words) > 0 && !b.facts.flags:
 		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "remove them", "it takes no flags")
@@ -132,6 +133,9 @@ func (b *builder) readFlags(words []string) {
 		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "", "%v", err)
 	}
 	b.flags |= bits
+	if b.facts.runc {
+		b.flags &^= tsync
+	}
 }
 
 // action is the action of a rule or of the default.
@@ -196,7 +200,8 @@ func (b *builder) entry(r *profile.ResolvedRule) {
 	}
 	var when []policy.Condition
 	for _, a := range r.Args[:len(args)] {
-		when = append(when, condition(a))
+		c, _ := a.Condition() // args has judged it
+		when = append(when, c)
 	}
 	for i, name := range r.Names {
 		b.add(rule{
@@ -233,16 +238,6 @@ func (b *builder) args(r *profile.ResolvedRule) ([]libseccomp.Arg, bool) {
 var ops = map[policy.Op]libseccomp.Op{
 	policy.EQ: libseccomp.EQ, policy.NE: libseccomp.NE, policy.LT: libseccomp.LT, policy.LE: libseccomp.LE,
 	policy.GE: libseccomp.GE, policy.GT: libseccomp.GT, policy.MaskedEQ: libseccomp.MaskedEQ,
-}
-
-// condition is a condition as packages policy and profile have it.
-func condition(a profile.ResolvedArg) policy.Condition {
-	op, _ := profile.ParseOp(a.Op)
-	c := policy.Condition{Arg: int(a.Index), Op: op, Value: a.Value}
-	if op == policy.MaskedEQ {
-		c.Mask, c.Value = a.Value, a.ValueTwo
-	}
-	return c
 }
 
 // repeated reports whether two conditions are about one argument.

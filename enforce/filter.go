@@ -11,15 +11,11 @@ import (
 
 // Filter is what a runtime installs for a profile.
 type Filter struct {
-	stack    Stack
-	resolved profile.Resolved
-	native   seccomp.ABI
-	abis     []seccomp.ABI // of the filter, the native one first
-	fallback seccomp.Action
-	rules    []rule
-	library  *libseccomp.Filter // nil: no filter at all
-	stub     stub
-	flags    uint
+	stack   Stack
+	rules   []rule
+	library *libseccomp.Filter // nil: no filter at all
+	stub    stub
+	flags   uint
 }
 
 // rule is a rule of the profile for one call.
@@ -45,11 +41,11 @@ const (
 // native ABI. The error is a *[profile.Error] that holds all for which the
 // runtime refuses the profile, so that the container does not start.
 func New(r profile.Resolved, s Stack) (*Filter, error) {
-	f := &Filter{stack: s, resolved: r, native: r.Native}
+	f := &Filter{stack: s}
 	if r.Unconfined {
 		return f, nil
 	}
-	b := &builder{Filter: f, facts: s.Runtime.facts()}
+	b := &builder{Filter: f, resolved: r, facts: s.Runtime.facts()}
 	b.build()
 	if err := b.err(); err != nil {
 		return nil, err

@@ -28,9 +28,6 @@ type section struct {
 
 var noSuchCall = seccomp.ReturnErrno(seccomp.ENOSYS)
 
-// x32Bit is set in the numbers of x32.
-const x32Bit = 0x40000000
-
 // newStub is the stub for the names of a profile on some ABIs.
 func newStub(v libseccomp.Version, abis []seccomp.ABI, names []string) stub {
 	var s stub
@@ -65,20 +62,24 @@ func (s stub) answers(d seccomp.Data) bool {
 }
 
 func (x section) answers(nr uint32) bool {
-	if x.arch == seccomp.S390X.Arch() || x.arch == seccomp.S390.Arch() {
-		if nr == 0 { // system call 0 asks for the number in a register
-			return true
-		}
+	if nr == 0 && x.indirect() {
+		return true
 	}
 	for abi, highest := range x.highest {
 		switch {
 		case !abi.Shared():
 			return nr > highest
-		case (nr&x32Bit != 0) == (abi == seccomp.X32):
+		case (nr&seccomp.X32.Base() != 0) == (abi == seccomp.X32):
 			return nr > highest
 		}
 	}
 	return false // x86_64 or x32 alone, and a number of the other
+}
+
+// indirect reports whether system call 0 is no call but asks for the number in a
+// register.
+func (x section) indirect() bool {
+	return x.arch == seccomp.S390X.Arch() || x.arch == seccomp.S390.Arch()
 }
 
 // over is the diagram of the stub before a filter.
@@ -97,7 +98,7 @@ func (s stub) over(space *policy.Space, filter policy.Node) policy.Node {
 			}
 			set = space.Or(set, beyond)
 		}
-		if x.arch == seccomp.S390X.Arch() || x.arch == seccomp.S390.Arch() {
+		if x.indirect() {
 			set = space.Or(set, space.Equal(policy.WordNR, 0))
 		}
 		filter = space.IfThenElse(space.And(space.Equal(policy.WordArch, x.arch), set), enosys, filter)

@@ -117,16 +117,23 @@ func (c *converter) rules(out []policy.Rule, r *ResolvedRule) []policy.Rule {
 }
 
 func (c *converter) condition(at policy.Origin, a ResolvedArg) policy.Condition {
-	op, ok := opNames[a.Op]
+	cond, ok := a.Condition()
 	if !ok {
 		c.report(Failure, CodeUnknownOp, at, "a name such as SCMP_CMP_EQ", "unknown operator %s", quote(a.Op))
 	}
 	if a.Index > 5 {
 		c.report(Failure, CodeIndex, at, "0 to 5", "argument %d: a system call has 6 arguments", a.Index)
 	}
-	cond := policy.Condition{Arg: int(min(a.Index, 6)), Op: op, Value: a.Value}
-	if op == policy.MaskedEQ {
-		cond.Mask, cond.Value = a.Value, a.ValueTwo
-	}
 	return cond
+}
+
+// Condition is a as package policy has it: with an argument of 6 where the index
+// is too large, and ok false where nobody knows the operator.
+func (a ResolvedArg) Condition() (c policy.Condition, ok bool) {
+	op, ok := opNames[a.Op]
+	c = policy.Condition{Arg: int(min(a.Index, 6)), Op: op, Value: a.Value}
+	if op == policy.MaskedEQ {
+		c.Mask, c.Value = a.Value, a.ValueTwo
+	}
+	return c, ok
 }

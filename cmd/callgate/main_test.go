@@ -68,6 +68,8 @@ func needThing(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "root":
 		need.Root(t)
+	case "linux":
+		need.Linux(t)
 	case "docker":
 		need.Docker(t)
 	case "image":

@@ -12,8 +12,7 @@ import (
 // readingFlags are the flags that say how a profile is read: as it is written,
 // or as a container runtime enforces it.
 type readingFlags struct {
-	cmd        *cobra.Command // nil: the verb reads profiles as they are written
-	enforced   bool           // what the verb does without a flag
+	enforced   bool // what the verb does without a flag
 	asWritten  bool
 	asEnforced bool
 	runtime    runtimeFlag
@@ -24,7 +23,7 @@ type readingFlags struct {
 // verb's matter: one that tells of containers tells what the runtime does.
 func (e *envFlags) registerReading(cmd *cobra.Command, enforced bool) {
 	r := &e.reading
-	r.cmd, r.enforced = cmd, enforced
+	r.enforced = enforced
 	other := ""
 	if !enforced {
 		other = ", with --as-enforced"

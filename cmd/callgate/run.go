@@ -232,7 +232,7 @@ func (r *runner) filter(name string) (filter, error) {
 	}
 	f.options.NoNewPrivs = r.noNewPrivs || !kernel.Privileged()
 	r.tellDifference(src)
-	bits, err := src.Resolved.FilterFlags()
+	bits, err := filterFlags(src)
 	if err != nil {
 		return filter{}, err
 	}
@@ -249,6 +249,20 @@ func (r *runner) filter(name string) (filter, error) {
 		r.terminal.warn("%s asks a listener about some calls, and there is none: they fail with ENOSYS", src.Name)
 	}
 	return f, nil
+}
+
+// filterFlags are the flags with which a filter is installed: those of a profile,
+// or those that the runtime takes.
+func filterFlags(src *source.Source) (uint, error) {
+	stack := src.Stack()
+	if stack == nil {
+		return src.Resolved.FilterFlags()
+	}
+	f, err := src.Enforced(*stack)
+	if err != nil {
+		return 0, err
+	}
+	return f.Flags(), nil
 }
 
 // tellDifference says where a runtime makes something else of a profile of the
