@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -63,18 +62,12 @@ var profiles = map[string]string{
 // installed is what libseccomp and which runc are here.
 func installed(t *testing.T) (runc enforce.Runtime, version libseccomp.Version) {
 	t.Helper()
-	out, err := exec.Command(need.Program(t, "runc"), "--version").Output()
+	release, library := need.Runc(t)
+	runc, err := enforce.ParseRuntime("runc-" + release)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?s)runc version (\d+\.\d+\.\d+).*libseccomp: (\S+)`).FindStringSubmatch(string(out))
-	if m == nil {
-		t.Fatalf("runc says %q", out)
-	}
-	if runc, err = enforce.ParseRuntime("runc-" + m[1]); err != nil {
-		t.Fatal(err)
-	}
-	if version, err = libseccomp.Parse(m[2]); err != nil {
+	if version, err = libseccomp.Parse(library); err != nil {
 		t.Fatal(err)
 	}
 	return runc, version
@@ -193,11 +186,7 @@ func TestDocker(t *testing.T) {
 // dockerEngine is the daemon's version, as an engine and as a default's name.
 func dockerEngine(t *testing.T, docker string) (profile.Engine, string) {
 	t.Helper()
-	out, err := exec.Command(docker, "version", "--format", "{{.Server.Version}}").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	release := regexp.MustCompile(`^\d+\.\d+\.\d+`).FindString(string(out))
+	release := need.DockerRelease(t, docker)
 	engine, err := profile.ParseEngine("docker-" + release)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -88,20 +87,8 @@ func TestExplain32(t *testing.T) {
 // installedStack are the flags for Docker and its runc that are here.
 func installedStack(t *testing.T, docker string) []string {
 	t.Helper()
-	server, err := exec.Command(docker, "version", "--format", "{{.Server.Version}}").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	runc, err := exec.Command(need.Program(t, "runc"), "--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?s)runc version (\d+\.\d+\.\d+).*libseccomp: (\S+)`).FindStringSubmatch(string(runc))
-	if m == nil {
-		t.Fatalf("runc says %q", runc)
-	}
-	release := regexp.MustCompile(`^\d+\.\d+\.\d+`).FindString(string(server))
-	return []string{"--engine", "docker-" + release, "--runtime", "runc-" + m[1], "--libseccomp", m[2]}
+	runc, library := need.Runc(t)
+	return []string{"--engine", "docker-" + need.DockerRelease(t, docker), "--runtime", "runc-" + runc, "--libseccomp", library}
 }
 
 // checkExplained compares what explain says with an errno, or a signal below
