@@ -57,7 +57,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 
 	{pkg: "internal/arbitrary", inside: "seccomp syscalls bpf policy profile"},
 	{pkg: "internal/need", system: "os os/exec time"},
-	{pkg: "internal/simulation", inside: "seccomp internal/need", system: "os"}, // libseccomp's tests, which two packages are held to
+	{pkg: "internal/simulation", inside: "seccomp internal/need", system: "os"},                                                        // libseccomp's tests, which two packages are held to
 	{pkg: "internal/image", inside: "internal/need", system: "os os/exec"},                                                             // what containers of tests run
 	{pkg: "internal/image/httpserver", system: "os time net net/http"},                                                                 // is such a program
 	{pkg: "observe/internal/recordertest", inside: "seccomp syscalls tracee observe internal/need", system: "os os/exec syscall time"}, // what every recorder is held to
