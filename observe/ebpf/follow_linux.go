@@ -60,7 +60,8 @@ func (r *Recorder) FollowStart(pid int) error {
 
 // FollowProcess follows a process that runs: all its threads and descendants,
 // and whatever they start, except for the process that records. The call in
-// whose midst a thread is counts. The error matches os.ErrNotExist where there
+// which a thread sleeps counts; one on which it works at that moment may be
+// missed. The error matches os.ErrNotExist where there
 // is no such process, and ErrKernelThread where it is the kernel's.
 func (r *Recorder) FollowProcess(pid int) error {
 	r.mu.Lock()
@@ -304,15 +305,15 @@ func (r *Recorder) seedThread(pid, tid int, state uint16) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	call, narrow, inCall := callUnderWay(pid, tid)
+	before := callUnderWay(pid, tid)
 	if !atomic.CompareAndSwapUint64(&r.tasks[tid], 0, newEntry(row, state)) {
 		return false, nil
 	}
 	atomic.AddUint64(&r.globals[globalAlive/8], 1)
 	now, err := startTime(task)
 	if err == nil && now == began {
-		if inCall && state == stateUnknown {
-			r.noteCall(row, call, narrow)
+		if state == stateUnknown {
+			r.noteCall(row, r.underWay(pid, tid, before))
 		}
 		return true, nil
 	}
@@ -322,10 +323,34 @@ func (r *Recorder) seedThread(pid, tid int, state uint16) (bool, error) {
 	return false, nil
 }
 
-// noteCall counts a call that began before it could be counted.
-func (r *Recorder) noteCall(row, nr uint32, narrow bool) {
-	k := oddKey{Row: row, NR: nr}
-	if narrow {
+// settling is for how many milliseconds a thread that runs, perhaps on its way
+// into a call, is looked at again.
+const settling = 20
+
+// underWay is the call that a thread was in when it began to be followed, of
+// which it was in another one just before. As long as its entry is as it was
+// made, no call of it was counted: the one in which it sleeps began before.
+func (r *Recorder) underWay(pid, tid int, before call) call {
+	for range settling {
+		now := callUnderWay(pid, tid)
+		switch {
+		case stateOf(atomic.LoadUint64(&r.tasks[tid])) != stateUnknown:
+			return before
+		case !now.running:
+			return now
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return before
+}
+
+// noteCall counts a call that began before it could be counted, if it is one.
+func (r *Recorder) noteCall(row uint32, under call) {
+	if !under.ok {
+		return
+	}
+	k := oddKey{Row: row, NR: under.nr}
+	if under.compat {
 		k.Kind = kindCompat
 	}
 	c := r.total.underway[k]

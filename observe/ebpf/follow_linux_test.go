@@ -28,7 +28,39 @@ func waiting(t *testing.T, program string, attr *syscall.SysProcAttr) (*exec.Cmd
 	t.Helper()
 	cmd := exec.Command(program, "wait")
 	cmd.SysProcAttr = attr
-	return cmd, ready(t, cmd, 2) // the process and its child
+	in := ready(t, cmd, 2) // the process and its child
+	asleep(t, cmd.Process.Pid)
+	return cmd, in
+}
+
+// asleep waits until every thread of a process and of its children sleeps in
+// read.
+func asleep(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		all, err := processes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, others := 0, 0
+		for _, p := range descendants(all, pid) {
+			tids, err := threads(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tid := range tids {
+				if c := callUnderWay(p, tid); c.ok && c.nr == unix.SYS_READ {
+					waiting++
+				} else {
+					others++
+				}
+			}
+		}
+		if waiting == 3 && others == 0 {
+			return
+		}
+	}
+	t.Fatal("the threads do not come to wait")
 }
 
 // ready starts a command, which goes on when its input is closed, and waits

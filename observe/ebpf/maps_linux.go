@@ -43,6 +43,9 @@ const (
 // newEntry is how user space writes one: the machines are little-endian.
 func newEntry(row uint32, state uint16) uint64 { return uint64(row) | uint64(state)<<32 }
 
+// stateOf is the state in an entry.
+func stateOf(entry uint64) uint16 { return uint16(entry >> 32) }
+
 // Rows. The first two are there from the beginning.
 const (
 	rowUnknown = 0 // of workloads whose executable is not known

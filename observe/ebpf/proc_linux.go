@@ -231,20 +231,27 @@ func littleEndian(b []byte) uint64 {
 	return n
 }
 
-// callUnderWay is the call in which a thread sleeps, and whether it is one of
-// the 32-bit ABI.
-func callUnderWay(pid, tid int) (nr uint32, compat, ok bool) {
+// call is what a thread is doing.
+type call struct {
+	nr      uint32
+	compat  bool // by the 32-bit ABI
+	ok      bool // it sleeps in a call
+	running bool // it runs, in a call or not
+}
+
+// callUnderWay is the call in which a thread sleeps.
+func callUnderWay(pid, tid int) call {
 	text, err := os.ReadFile(procPath(pid, filepath.Join("task", strconv.Itoa(tid), "syscall")))
 	if err != nil {
-		return 0, false, false
+		return call{}
 	}
-	word, _, _ := strings.Cut(string(text), " ")
+	word, _, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 	n, err := strconv.ParseUint(word, 10, 32) // "running", or -1 in no call
 	if err != nil {
-		return 0, false, false
+		return call{running: word == "running"}
 	}
 	auxv, err := os.ReadFile(procPath(pid, "auxv"))
-	return uint32(n), err == nil && narrow(auxv), true
+	return call{nr: uint32(n), compat: err == nil && narrow(auxv), ok: true}
 }
 
 // readName reads a string of a process that ends with a zero.
