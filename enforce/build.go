@@ -3,7 +3,6 @@ package enforce
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 
 	"github.com/callgate/callgate/enforce/libseccomp"
@@ -103,18 +102,13 @@ func (b *builder) architectures(words []string) []seccomp.ABI {
 	return abis
 }
 
-// architecture reads the name of one. crun takes it in any case, and without
-// its prefix.
+// architecture reads the name of one.
 func (b *builder) architecture(word string) (seccomp.ABI, bool) {
-	abi, err := seccomp.ParseABI(word)
-	if err != nil {
-		return 0, false
+	abi, ok := profile.ParseArch(word)
+	if b.facts.runc {
+		ok = ok && word == abi.OCI() && profile.RuncTakes(abi)
 	}
-	if !b.facts.runc {
-		name := strings.TrimPrefix(strings.ToUpper(word), "SCMP_ARCH_")
-		return abi, "SCMP_ARCH_"+name == abi.OCI()
-	}
-	return abi, word == abi.OCI() && profile.RuncTakes(abi)
+	return abi, ok
 }
 
 // readFlags reads the flags, which are SPEC_ALLOW where the profile has none. Of

@@ -40,6 +40,7 @@ func TestRefused(t *testing.T) {
 		{"flags", with(allow(mkdir), func(r *profile.Resolved) { r.Flags = []string{"SECCOMP_FILTER_FLAG_LOG"} }), "", "takes no flags", ""},
 		{"an unknown flag", with(allow(mkdir), func(r *profile.Resolved) { r.Flags = []string{"LOG"} }), "unknown flag", "takes no flags", "unknown flag"},
 		{"an architecture in lower case", with(allow(mkdir), func(r *profile.Resolved) { r.Architectures = []string{"x86"} }), "unknown architecture", "unknown architecture", ""},
+		{"an architecture's prefix in lower case", with(allow(mkdir), func(r *profile.Resolved) { r.Architectures = []string{"scmp_arch_x86"} }), "unknown architecture", "unknown architecture", "unknown architecture"},
 		{"another byte order", with(allow(mkdir), func(r *profile.Resolved) { r.Architectures = []string{"SCMP_ARCH_S390X"} }), "cannot be filtered together", "cannot be filtered together", "cannot be filtered together"},
 		{"errnoRet without use", allow(rule("SCMP_ACT_KILL", number(1), "mkdir")), "", "", "returns no errno"},
 		{"errnoRet that is cut", allow(rule("SCMP_ACT_ERRNO", number(65541), "mkdir")), "", "", ""},

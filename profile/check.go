@@ -85,10 +85,10 @@ func (c *checker) errno(key, action string, ret *Number, name Text) {
 	}
 	switch a.Kind() {
 	case seccomp.Err:
-		c.errnoRange(key, ret)
+		c.errnoRange(key, ret.At, ret.Value)
 	case seccomp.Trace:
 		if ret.Value > 0xffff {
-			c.add(Failure, CodeErrnoRange, ret.At, "0 to 65535", "%s %d does not fit the 16 bits that a tracer gets: runc and crun cut it to %d", key, ret.Value, uint16(ret.Value))
+			c.add(Warning, CodeErrnoRange, ret.At, "0 to 65535", "%s %d does not fit the 16 bits that a tracer gets: runc and crun cut it to %d", key, ret.Value, uint16(ret.Value))
 		}
 	default:
 		c.add(Warning, CodeErrnoUnused, ret.At, "remove it", "%s for %s, which returns none: runc ignores it, crun refuses the profile", key, action)
@@ -97,15 +97,16 @@ func (c *checker) errno(key, action string, ret *Number, name Text) {
 
 // errnoRange reports errno values with which no container starts, or not with
 // that errno.
-func (c *checker) errnoRange(key string, ret *Number) {
-	switch v := ret.Value; {
+func (c *checker) errnoRange(key string, at Pos, v uint64) {
+	const hint = "0 to 4094"
+	switch {
 	case v < seccomp.MaxErrno:
 	case v == seccomp.MaxErrno:
-		c.add(Warning, CodeErrnoRange, ret.At, "0 to 4094", "%s 4095 is an errno to the kernel, but libseccomp, and so runc and crun, refuses it", key)
-	case v > 0xffff && v&0xffff < seccomp.MaxErrno:
-		c.add(Failure, CodeErrnoRange, ret.At, "0 to 4094", "%s %d is no errno: the kernel has 16 bits for it, and runc and crun cut it to %d", key, v, v&0xffff)
+		c.add(Warning, CodeErrnoRange, at, hint, "%s 4095 is an errno to the kernel, but libseccomp, and so runc and crun, refuses it", key)
+	case uint16(v) < seccomp.MaxErrno:
+		c.add(Warning, CodeErrnoRange, at, hint, "%s %d is no errno: the kernel has 16 bits for it, and runc and crun cut it to %d", key, v, uint16(v))
 	default:
-		c.add(Failure, CodeErrnoRange, ret.At, "0 to 4094", "%s %d is no errno: with runc and crun the container does not start, the kernel would return 4095", key, v)
+		c.add(Failure, CodeErrnoRange, at, hint, "%s %d is no errno: with runc and crun the container does not start, the kernel would return 4095", key, v)
 	}
 }
 
@@ -127,7 +128,7 @@ func (c *checker) errnoName(key string, ret *Number, name Text) {
 	case !ok:
 		c.add(Failure, CodeUnknownErrno, name.At, "a decimal number, or a name such as EPERM in upper case", "unknown errno %s", quote(name.Value))
 	case v > seccomp.MaxErrno:
-		c.add(Failure, CodeErrnoRange, name.At, "0 to 4094", "%s %s is no errno", nameKey, quote(name.Value))
+		c.errnoRange(nameKey, name.At, v)
 	case ret != nil:
 		c.add(Warning, CodeErrnoConflict, name.At, "make them equal", "%s is %s and %s is %d: %v takes %s, others the number", nameKey, quote(name.Value), key, ret.Value, c.engine, nameKey)
 	}
@@ -164,6 +165,10 @@ func (c *checker) arch(s Severity, a Text) {
 	}
 	if c.full(s) {
 		c.add(s, CodeUnknownArch, a.At, "", "")
+		return
+	}
+	if abi, ok := ParseArch(a.Value); ok {
+		c.add(Warning, CodeRuntimeArch, a.At, "write "+abi.OCI(), "runc refuses the architecture %s, crun takes it", a.Value)
 		return
 	}
 	hint := "a name such as SCMP_ARCH_X86_64"

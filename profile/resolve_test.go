@@ -161,19 +161,20 @@ func TestRules(t *testing.T) {
 // TestRulesRefuse: an object that no document could be resolved to is
 // refused, with everything that is wrong.
 func TestRulesRefuse(t *testing.T) {
-	big := uint64(5000)
+	big, cut := uint64(5000), uint64(65541)
 	r := profile.Resolved{
 		DefaultAction: "DENY",
 		Architectures: []string{"vax"},
 		Flags:         []string{"SECCOMP_FILTER_FLAG_LGO"},
 		Syscalls: []profile.ResolvedRule{
 			{Names: []string{"read"}, Action: "SCMP_ACT_ERRNO", ErrnoRet: &big},
+			{Names: []string{"read"}, Action: "SCMP_ACT_TRACE", ErrnoRet: &cut},
 			{Names: []string{"read"}, Action: "SCMP_ACT_LOG", Args: []profile.ResolvedArg{{Index: 1 << 40, Op: "=="}}},
 		},
 	}
 	_, found, err := r.Rules()
 	var refused *profile.Error
-	if !errors.As(err, &refused) || len(refused.Diagnostics) != 5 || len(found) != 5 {
+	if !errors.As(err, &refused) || len(refused.Diagnostics) != 6 || len(found) != 6 {
 		t.Errorf("error %v", err)
 	}
 	if _, err := r.FilterFlags(); err == nil || !strings.Contains(err.Error(), "did you mean SECCOMP_FILTER_FLAG_LOG?") {

@@ -85,8 +85,13 @@ func (c *converter) action(at policy.Origin, key, name string, errnoRet *uint64)
 	if !ok {
 		c.report(Failure, CodeUnknownAction, at, "a name such as SCMP_ACT_ERRNO", "%s: unknown action %s", key, quote(name))
 	}
-	if ok && a.Kind() == seccomp.Err && errnoRet != nil && *errnoRet > seccomp.MaxErrno {
-		c.report(Failure, CodeErrnoRange, at, "0 to 4095", "%s: %d is no errno", key, *errnoRet)
+	if ok && errnoRet != nil {
+		switch k := a.Kind(); {
+		case k == seccomp.Err && *errnoRet > seccomp.MaxErrno:
+			c.report(Failure, CodeErrnoRange, at, "0 to 4095", "%s: %d is no errno", key, *errnoRet)
+		case k == seccomp.Trace && *errnoRet > 0xffff:
+			c.report(Failure, CodeErrnoRange, at, "0 to 65535", "%s: a tracer gets 16 bits, and %d has more", key, *errnoRet)
+		}
 	}
 	return a
 }

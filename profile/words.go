@@ -2,6 +2,7 @@ package profile
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
@@ -19,6 +20,12 @@ func ParseAction(word string, errnoRet *uint64) (a seccomp.Action, ok bool) {
 func ParseOp(word string) (op policy.Op, ok bool) {
 	op, ok = opNames[word]
 	return op, ok
+}
+
+// ParseArch reads the name of an architecture as crun does: with or without the
+// prefix SCMP_ARCH_, and behind it in any case. For runc only abi.OCI() is a name.
+func ParseArch(word string) (abi seccomp.ABI, ok bool) {
+	return archOf("SCMP_ARCH_" + strings.ToUpper(strings.TrimPrefix(word, "SCMP_ARCH_")))
 }
 
 // RuncTakes reports whether runc filters calls of an ABI: it has no word for

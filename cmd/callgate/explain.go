@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/callgate/callgate/enforce"
 	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
 )
@@ -80,7 +82,8 @@ type explainer struct {
 	policy *policy.Policy
 	source *source.Source
 	// filter is what a runtime makes of a profile, and written what that says;
-	// nil where it is read as it is written.
+	// nil where it is read as it is written, and written too where it says what
+	// no filter can do.
 	filter  *enforce.Filter
 	written *policy.Policy
 	// kernel is the one under which calls are made; zero where it is of no
@@ -100,6 +103,9 @@ func newExplainer(p *policy.Policy, src *source.Source) (explainer, error) {
 		return e, err
 	}
 	e.written, err = src.Written()
+	if impossible := (*profile.Error)(nil); errors.As(err, &impossible) {
+		err = nil
+	}
 	return e, err
 }
 

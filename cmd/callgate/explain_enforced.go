@@ -20,22 +20,18 @@ type misreading struct {
 }
 
 func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
-	c := x.asked
-	says, err := e.written.In(given.Space())
-	if err != nil {
-		return err
-	}
-	if says, err = says.Given(c.data, c.known); err != nil {
-		return err
-	}
-	answers := given.Answers()
+	c, answers := x.asked, given.Answers()
 	x.passed = e.passed(c, answers[0])
-	same, err := policy.Equal(given, says)
+	says, err := e.says(c, given.Space())
 	if err != nil {
 		return err
 	}
-	if same {
-		if candidates, err := e.written.Consider(c.data, c.known); err == nil {
+	if says != nil {
+		same, err := policy.Equal(given, says)
+		if err != nil {
+			return err
+		}
+		if candidates, err := e.written.Consider(c.data, c.known); same && err == nil {
 			x.outcomes = e.outcomes(candidates, answers)
 			return nil
 		}
@@ -46,7 +42,23 @@ func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
 	if len(answers) > 1 {
 		x.text = given.String()
 	}
+	if says == nil {
+		return nil
+	}
 	return e.misread(x, given, says)
+}
+
+// says is what the profile says of a call, as a policy in a space; nil where it
+// says what no filter can do.
+func (e explainer) says(c asked, in *policy.Space) (*policy.Policy, error) {
+	if e.written == nil {
+		return nil, nil
+	}
+	says, err := e.written.In(in)
+	if err != nil {
+		return nil, err
+	}
+	return says.Given(c.data, c.known)
 }
 
 // misread adds where the runtime does otherwise than the profile says, one call

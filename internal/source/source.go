@@ -144,7 +144,7 @@ func (s *Source) build() (*policy.Policy, error) {
 		return policy.Constant(seccomp.Allow), nil
 	}
 	rules, notes, err := s.Resolved.Rules()
-	s.add(notes)
+	s.add(notes.Below(profile.Failure))
 	if err != nil {
 		return nil, err
 	}
