@@ -17,7 +17,26 @@ type Options struct {
 	// is nil it follows from the ABIs of the policy's rules; a policy that
 	// was not made from rules is compiled for a little-endian machine.
 	ByteOrder binary.ByteOrder
+	// Optimize is what the program is made to be good at.
+	Optimize Goal
+	// Weights are how often calls are made, so that the way to the frequent
+	// ones is short. Where there are none, all calls of an ABI weigh alike,
+	// those of a 64-bit ABI more than others, and most of all those whose
+	// arguments are asked about.
+	Weights Weights
+	// Unproven leaves out the proof that the program is the policy.
+	Unproven bool
 }
+
+// Goal is what a program is made to be good at.
+type Goal uint8
+
+// The goals.
+const (
+	Speed     Goal = iota // short ways, and few instructions where that costs little
+	Size                  // few instructions
+	Unchanged             // nothing: a plain tree, to compare with
+)
 
 // ErrWrong is matched by errors that say that a program turned out not to be
 // the policy: a mistake in this package.
@@ -32,11 +51,16 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGraph(p.Space(), order, bpf.MaxInstructions)
-	root := g.node(p.Root())
-	program, fits := g.emit(root)
+	g, fits := lower(p.Space(), p.Root(), bpf.MaxInstructions, o)
+	var program bpf.Program
+	if fits {
+		program, fits = g.place(order)
+	}
 	if !fits {
-		return nil, tooLong(p, order)
+		return nil, tooLong(p)
+	}
+	if o.Unproven {
+		return program, nil
 	}
 	if err := prove(program, p, order); err != nil {
 		return nil, err

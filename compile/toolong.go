@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,10 +81,10 @@ const (
 )
 
 // tooLong finds what takes most of the room.
-func tooLong(p *policy.Policy, order binary.ByteOrder) error {
-	g := newGraph(p.Space(), order, countLimit)
-	e := &TooLongError{Instructions: g.count(g.node(p.Root()), map[id]bool{}), AtLeast: g.full()}
-	e.Costs = costs(p, order)
+func tooLong(p *policy.Policy) error {
+	n, full := count(p.Space(), p.Root())
+	e := &TooLongError{Instructions: n, AtLeast: full}
+	e.Costs = costs(p)
 	slices.SortStableFunc(e.Costs, func(a, b Cost) int { return cmp.Compare(b.Instructions, a.Instructions) })
 	e.Costs = e.Costs[:min(len(e.Costs), maxCosts)]
 	rules, _ := p.Rules()
@@ -96,7 +95,7 @@ func tooLong(p *policy.Policy, order binary.ByteOrder) error {
 }
 
 // costs are what the calls take whose answer depends on more than the number.
-func costs(p *policy.Policy, order binary.ByteOrder) []Cost {
+func costs(p *policy.Policy) []Cost {
 	var out []Cost
 	s, counted, seen := p.Space(), 0, map[policy.Node]bool{}
 	for _, abi := range seccomp.ABIs() {
@@ -108,8 +107,7 @@ func costs(p *policy.Policy, order binary.ByteOrder) []Cost {
 				continue
 			}
 			seen[r.Then] = true
-			g := newGraph(s, order, countLimit)
-			n := g.count(g.node(r.Then), map[id]bool{})
+			n, _ := count(s, r.Then)
 			counted += n
 			out = append(out, Cost{ABI: abi, Numbers: policy.Range{Low: r.Low, High: r.High}, Instructions: n})
 		}
@@ -117,14 +115,14 @@ func costs(p *policy.Policy, order binary.ByteOrder) []Cost {
 	return out
 }
 
-// count is the number of instructions that n leads to, each once.
-func (g *graph) count(n id, seen map[id]bool) int {
-	if n == 0 || seen[n] {
-		return 0
+// count is the number of instructions that n takes, and whether counting stopped
+// there.
+func count(s *policy.Space, n policy.Node) (instructions int, full bool) {
+	g, ok := lower(s, n, countLimit, Options{})
+	if !ok {
+		return countLimit, true
 	}
-	seen[n] = true
-	i := g.all[n]
-	return 1 + g.count(i.yes, seen) + g.count(i.no, seen)
+	return g.used, false
 }
 
 // about are the rules for a number of abi, those for calls that are made

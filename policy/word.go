@@ -53,6 +53,9 @@ func WordAt(order binary.ByteOrder, off uint32) (Word, bool) {
 	return 0, false
 }
 
+// Of is the value of w in a call.
+func (w Word) Of(d seccomp.Data) uint32 { return wordsOf(d)[w] }
+
 // String is w as in arch, nr, a0.high, ip.low.
 func (w Word) String() string {
 	half := map[bool]string{true: "high", false: "low"}[w%2 == 0]

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/callgate/callgate/bpf"
@@ -14,22 +15,20 @@ import (
 
 // placer builds a program backwards: out[0] is its last instruction.
 type placer struct {
-	g    *graph
-	out  bpf.Program
-	home []int // index in out of an instruction; -1 is none
-	at   []int // the same, or that of what stands for it from here on
-	size []int // instructions that it leads to, each counted as often as it is reached
+	g     *graph
+	order binary.ByteOrder
+	out   bpf.Program
+	home  []int // index in out of an instruction; -1 is none
+	at    []int // the same, or that of what stands for it from here on
+	size  []int // instructions that it leads to, each counted as often as it is reached
 }
 
-// emit is the program that starts at root; fits is false where it would have
-// more instructions than the graph's limit.
-func (g *graph) emit(root id) (p bpf.Program, fits bool) {
-	if g.full() {
-		return nil, false
-	}
-	none := slices.Repeat([]int{-1}, len(g.all))
-	pl := &placer{g: g, home: none, at: slices.Clone(none), size: make([]int, len(g.all))}
-	pl.place(root)
+// place is the program of a graph without switches; fits is false where it would
+// have more instructions than the graph's limit.
+func (g *graph) place(order binary.ByteOrder) (p bpf.Program, fits bool) {
+	none := slices.Repeat([]int{-1}, len(g.nodes))
+	pl := &placer{g: g, order: order, home: none, at: slices.Clone(none), size: make([]int, len(g.nodes))}
+	pl.place(g.root)
 	if len(pl.out) > g.limit {
 		return nil, false
 	}
@@ -44,7 +43,7 @@ func (pl *placer) weight(n id) int {
 		return 0
 	}
 	if pl.size[n] == 0 {
-		i := pl.g.all[n]
+		i := pl.g.nodes[n]
 		pl.size[n] = min(1+pl.weight(i.yes)+pl.weight(i.no), 1<<20)
 	}
 	return pl.size[n]
@@ -55,7 +54,7 @@ func (pl *placer) place(n id) {
 	if pl.home[n] >= 0 || len(pl.out) > pl.g.limit {
 		return
 	}
-	i := pl.g.all[n]
+	i := pl.g.nodes[n]
 	// The larger of two targets goes further away, so that the distance is
 	// the size of the smaller.
 	far, near := i.yes, i.no
@@ -77,16 +76,26 @@ func (pl *placer) place(n id) {
 }
 
 // step places an instruction that goes on to the next one, or returns.
-func (pl *placer) step(i instruction) {
+func (pl *placer) step(i node) {
 	if i.yes != 0 && pl.distance(i.yes) != 0 {
 		pl.stand(i.yes)
 	}
-	pl.push(bpf.Stmt(i.code, i.k))
+	switch i.op {
+	case opReturn:
+		pl.push(bpf.Stmt(bpf.Return, i.k))
+	case opLoad:
+		pl.push(bpf.LoadWord(i.word.Offset(pl.order)))
+	case opMask:
+		pl.push(bpf.Stmt(bpf.And, i.k))
+	}
 }
+
+// codes are the opcodes of the tests.
+var codes = [...]uint16{opEqual: bpf.JumpEQ, opAtLeast: bpf.JumpGE, opAnyBit: bpf.JumpSet}
 
 // jump places a conditional jump. Standing in for one target moves the other
 // away by one.
-func (pl *placer) jump(i instruction) {
+func (pl *placer) jump(i node) {
 	for pl.distance(i.yes) > bpf.MaxOffset || pl.distance(i.no) > bpf.MaxOffset {
 		if pl.distance(i.yes) > pl.distance(i.no) {
 			pl.stand(i.yes)
@@ -94,7 +103,7 @@ func (pl *placer) jump(i instruction) {
 			pl.stand(i.no)
 		}
 	}
-	pl.push(bpf.Jump(i.code, i.k, uint8(pl.distance(i.yes)), uint8(pl.distance(i.no))))
+	pl.push(bpf.Jump(codes[i.op], i.k, uint8(pl.distance(i.yes)), uint8(pl.distance(i.no))))
 }
 
 // distance is the offset of n for a jump that is placed next.
@@ -104,8 +113,8 @@ func (pl *placer) distance(n id) int { return len(pl.out) - 1 - pl.at[n] }
 // for n from here on. A jump without condition reaches any distance, so that
 // no way leads over two of them.
 func (pl *placer) stand(n id) {
-	if i := pl.g.all[n]; i.code == bpf.Return {
-		pl.push(bpf.Stmt(i.code, i.k))
+	if i := pl.g.nodes[n]; i.op == opReturn {
+		pl.push(bpf.Stmt(bpf.Return, i.k))
 	} else {
 		pl.push(bpf.Goto(uint32(len(pl.out) - 1 - pl.home[n])))
 	}

@@ -54,8 +54,11 @@ func sizes(t *testing.T, f func(t *testing.T, p *policy.Policy, build func(limit
 					t.Fatal(err)
 				}
 				f(t, p, func(limit int) (bpf.Program, bool) {
-					g := newGraph(p.Space(), binary.LittleEndian, limit)
-					return g.emit(g.node(p.Root()))
+					g, ok := lower(p.Space(), p.Root(), limit, Options{})
+					if !ok {
+						return nil, false
+					}
+					return g.place(binary.LittleEndian)
 				})
 			}
 		})

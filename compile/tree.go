@@ -1,0 +1,299 @@
+package compile
+
+import (
+	"math"
+	"slices"
+)
+
+// This file turns a switch into a tree of comparisons. What a tree costs is how
+// many tests a call meets on the average, and each test in it once more, at the
+// price of one instruction.
+//
+// Of all trees that split the ranges at a bound, and tell single values between
+// two ranges with one target by a chain of equalities at the end, the cheapest
+// is found by dynamic programming. Its splits are looked for only between those
+// of the two ranges that are shorter by one (Knuth, "Optimum Binary Search
+// Trees", 1971), which is exact for trees without chains, and hardly ever
+// misses the optimum with them.
+
+const (
+	// wholeWeight is the weight of all calls together. It is whole numbers so
+	// that every machine makes the same tree.
+	wholeWeight = 1 << 32
+	// maxChain bounds how many equalities stand behind each other.
+	maxChain = 6
+	// fewParts is a number of ranges for which the smallest tree is taken: no
+	// way through it is long.
+	fewParts = 12
+	// maxExact bounds the ranges for which the cheapest tree is looked for, and
+	// maxLight those to which hardly a call goes.
+	maxExact = 192
+	maxLight = 48
+	// lightWeight is what hardly a call is.
+	lightWeight = wholeWeight / 8
+)
+
+// planner makes trees.
+type planner struct {
+	*graph
+	price int64 // of one instruction
+	exact int   // the ranges for which the cheapest tree is looked for
+	n     int   // the parts of the present plan, and of each row below
+	cost  []int64
+	root  []int16 // where to split; the best split even where a chain is cheaper
+	chain []bool
+	sums  []int64 // of the weights before each part
+}
+
+// aim sets what the trees of a switch are to be good at.
+func (t *planner) aim(parts []part, goal Goal) {
+	t.exact, t.price = maxExact, wholeWeight/1024
+	switch {
+	case goal == Size || len(parts) <= fewParts:
+		t.price = 4 * wholeWeight
+	case weightOf(parts) < lightWeight:
+		t.exact = maxLight
+	}
+}
+
+// tree is the cheapest way to the parts of a switch.
+func (t *planner) tree(parts []part) id {
+	if len(parts) == 1 {
+		return parts[0].to
+	}
+	if len(parts) > t.exact {
+		at := middle(parts)
+		return t.jump(opAtLeast, parts[at].low, t.tree(parts[at:]), t.tree(parts[:at]))
+	}
+	cost := t.plan(parts)
+	if heavy := heaviest(parts); heavy >= 0 {
+		rest := without(parts, heavy)
+		if t.plan(rest)+t.price+weightOf(parts) < cost {
+			return t.jump(opEqual, parts[heavy].low, parts[heavy].to, t.tree(rest))
+		}
+		t.plan(parts)
+	}
+	return t.build(parts, 0, len(parts)-1)
+}
+
+func weightOf(parts []part) (all int64) {
+	for _, p := range parts {
+		all += p.weight
+	}
+	return all
+}
+
+// heaviest is a single value to which more than half of the calls go; -1 is
+// none. Asking about it first may be better than any split.
+func heaviest(parts []part) int {
+	half := weightOf(parts) / 2
+	return slices.IndexFunc(parts, func(p part) bool { return p.low == p.high && p.weight > half })
+}
+
+// without are the parts less one, whose value goes with a neighbour.
+func without(parts []part, i int) []part {
+	out := slices.Clone(parts[:i])
+	rest := parts[i+1:]
+	if i > 0 && len(rest) > 0 && out[i-1].to == rest[0].to {
+		out[i-1].high = rest[0].high
+		out[i-1].weight += rest[0].weight
+		rest = rest[1:]
+	}
+	out = append(out, rest...)
+	if i > 0 {
+		out[i-1].high = max(out[i-1].high, parts[i].high)
+	} else {
+		out[0].low = parts[0].low
+	}
+	return out
+}
+
+// middle is the split that halves the weights best, where every part weighs as
+// much as the average one more.
+func middle(parts []part) int {
+	all := weightOf(parts)
+	each := all/int64(len(parts)) + 1
+	all += each * int64(len(parts))
+	var below int64
+	for i, p := range parts {
+		if i > 0 && 2*below+p.weight+each > all {
+			return i
+		}
+		below += p.weight + each
+	}
+	return len(parts) - 1
+}
+
+// plan finds the cheapest trees for all runs of parts, and is the cost of the one
+// for all of them.
+func (t *planner) plan(parts []part) int64 {
+	n := len(parts)
+	if t.n = n; len(t.cost) < n*n {
+		t.cost, t.root, t.chain = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
+	}
+	t.sums = append(t.sums[:0], 0)
+	for i, p := range parts {
+		t.sums = append(t.sums, t.sums[i]+p.weight)
+		t.cost[i*n+i], t.root[i*n+i] = 0, int16(i)
+	}
+	for i := n - 2; i >= 0; i-- {
+		chains := newChains(parts[i:])
+		cost, root := t.cost[i*n:][:n], t.root[i*n:][:n]
+		for j := i + 1; j < n; j++ {
+			// The best split is hardly ever more than one place outside those of
+			// the runs that are shorter by one.
+			from := max(int(root[j-1])-1, i+1)
+			to := min(max(int(t.root[(i+1)*n+j])+1, from), j)
+			best, split := int64(math.MaxInt64), from
+			for k, below := from, t.cost[from*n+j:]; ; k, below = k+1, below[n:] {
+				if c := cost[k-1] + below[0]; c < best {
+					best, split = c, k
+				}
+				if k == to {
+					break
+				}
+			}
+			best += t.price + t.sums[j+1] - t.sums[i]
+			c, ok := chains.next(t.price)
+			t.chain[i*n+j] = ok && c <= best
+			if t.chain[i*n+j] {
+				best = c
+			}
+			cost[j], root[j] = best, int16(split)
+		}
+	}
+	return t.cost[n-1]
+}
+
+// build makes the tree that was planned for parts i to j.
+func (t *planner) build(parts []part, i, j int) id {
+	if i == j {
+		return parts[i].to
+	}
+	if !t.chain[i*t.n+j] {
+		at := int(t.root[i*t.n+j])
+		no := t.build(parts, i, at-1)
+		return t.jump(opAtLeast, parts[at].low, t.build(parts, at, j), no)
+	}
+	base, singles := chainOf(parts[i : j+1])
+	r := parts[i+base].to
+	for _, s := range slices.Backward(singles) {
+		r = t.jump(opEqual, s.low, s.to, r)
+	}
+	return r
+}
+
+// chainOf are the single values of parts that a chain tells from the rest, which
+// is what goes where the part at base goes: the heaviest first.
+func chainOf(parts []part) (base int, singles []part) {
+	for base := range 2 {
+		singles = singles[:0]
+		for i, p := range parts {
+			if i%2 != base {
+				singles = append(singles, p)
+			}
+		}
+		c := newChains(parts)
+		for range len(parts) - 1 {
+			c.next(0)
+		}
+		if c.at[base].ok {
+			slices.SortStableFunc(singles, func(a, b part) int { return int(min(1, max(-1, b.weight-a.weight))) })
+			return base, singles
+		}
+	}
+	panic("compile: no chain")
+}
+
+// chains are the chains for the runs that start at the first of some parts: one
+// in which the values of the odd parts are told from the even ones, one the
+// reverse.
+type chains struct {
+	parts []part // those that follow
+	odd   bool   // whether the next one is
+	at    [2]chain
+}
+
+// chain is one for the parts so far.
+type chain struct {
+	ok     bool
+	base   id              // where what is not told apart goes
+	rest   int64           // its weight
+	single [maxChain]int64 // the weights of the values, the heaviest first
+	n      int
+}
+
+func newChains(parts []part) *chains {
+	c := &chains{parts: parts}
+	c.at[0].ok, c.at[1].ok = true, true
+	c.next(0)
+	return c
+}
+
+// next makes the run longer by one part, and is the cost of the cheaper chain.
+func (c *chains) next(price int64) (cost int64, ok bool) {
+	if !c.at[0].ok && !c.at[1].ok {
+		return 0, false
+	}
+	p := &c.parts[0]
+	for b := range c.at {
+		if ch := &c.at[b]; ch.ok {
+			ch.take(p, c.odd == (b == 1))
+			if ch.ok && (!ok || ch.cost(price) < cost) {
+				cost, ok = ch.cost(price), true
+			}
+		}
+	}
+	c.parts, c.odd = c.parts[1:], !c.odd
+	return cost, ok
+}
+
+func (c *chain) take(p *part, base bool) {
+	switch {
+	case base:
+		c.ok = c.base == 0 || c.base == p.to
+		c.base = p.to
+		c.rest += p.weight
+	case p.low != p.high || c.n == maxChain:
+		c.ok = false
+	default:
+		i := c.n
+		for ; i > 0 && c.single[i-1] < p.weight; i-- {
+			c.single[i] = c.single[i-1]
+		}
+		c.single[i] = p.weight
+		c.n++
+	}
+}
+
+func (c *chain) cost(price int64) int64 {
+	cost := int64(c.n) * (price + c.rest)
+	for i, w := range c.single[:c.n] {
+		cost += int64(i+1) * w
+	}
+	return cost
+}
+
+// trees replaces every switch by a tree, and leaves nodes behind that nothing
+// leads to.
+func (g *graph) trees(o Options) {
+	t := &planner{graph: newGraph(g.limit)}
+	done := make([]id, len(g.nodes))
+	for _, n := range g.order() {
+		x := g.nodes[n]
+		if x.op == opSwitch {
+			parts := slices.Clone(g.partsOf(n))
+			for i := range parts {
+				parts[i].to = done[parts[i].to]
+			}
+			parts = join(parts)
+			t.aim(parts, o.Optimize)
+			done[n] = t.tree(parts)
+			continue
+		}
+		x.yes, x.no = done[x.yes], done[x.no]
+		done[n] = t.add(x)
+	}
+	t.graph.root = done[g.root]
+	*g = *t.graph
+}
