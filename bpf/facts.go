@@ -8,32 +8,48 @@ import (
 
 // What a reader of a filter keeps in mind, found by one forward pass: what A
 // holds at each instruction, and which architecture the tests before it have
-// established. It serves the comments of a listing only. Where two ways meet
-// and disagree, nothing is known; so what is stated is true of every way. A way
-// that no architecture takes is not one: compilers test bits of it first, and
+// established. It serves the comments of a listing, and drawings. Where two ways
+// meet and disagree, nothing is known; so what is stated is true of every way. A
+// way that no architecture takes is not one: compilers test bits of it first, and
 // then a value that does not have them. The cost is linear in the length of the
 // program.
 
-// content is what a register or memory cell is known to hold.
-type content struct {
-	kind contentKind
-	off  uint8  // field: the offset of the word in struct seccomp_data
-	k    uint32 // constant: the value; field: the mask that was applied
+// Content is what a register or memory cell is known to hold, whatever way led
+// to an instruction.
+type Content struct {
+	Kind   ContentKind
+	Offset uint32 // of a Field: that of the word in struct seccomp_data
+	K      uint32 // the value of a Constant; the bits of a Field that were not masked out
 }
 
-type contentKind uint8
+// ContentKind says what a [Content] is.
+type ContentKind uint8
 
+// The kinds of content. A result of arithmetic other than a mask is Unknown.
 const (
-	unknown contentKind = iota
-	constant
-	field
+	Unknown ContentKind = iota
+	Constant
+	Field
 )
+
+// Registers are the contents of the two registers.
+type Registers struct{ A, X Content }
+
+// Registers is what the registers hold before each instruction of p. Before one
+// that no call reaches both are Unknown.
+func (p Program) Registers() []Registers {
+	all := make([]Registers, len(p))
+	for pc, f := range factsOf(p) {
+		all[pc] = Registers{A: f.a, X: f.x}
+	}
+	return all
+}
 
 // facts is what is known before an instruction.
 type facts struct {
 	reached bool
-	a, x    content
-	m       [MemoryCells]content
+	a, x    Content
+	m       [MemoryCells]Content
 	// arch is the architecture, as far as tests have shown it: the bits that
 	// are set in archBits. tested says that there was a test on any way.
 	arch, archBits uint32
@@ -44,7 +60,7 @@ type facts struct {
 func factsOf(p Program) []facts {
 	at := make([]facts, len(p))
 	if len(p) > 0 {
-		zero := content{kind: constant}
+		zero := Content{Kind: Constant}
 		at[0] = facts{reached: true, a: zero, x: zero}
 	}
 	for pc, i := range p {
@@ -113,22 +129,22 @@ func (f *facts) knowsArch() bool { return f.archBits == 0xffffffff }
 func (f *facts) execute(i Instruction) {
 	switch i.Code {
 	case LoadAbs:
-		f.a = content{}
+		f.a = Content{}
 		if i.K < seccomp.DataSize && i.K%4 == 0 {
-			f.a = content{kind: field, off: uint8(i.K), k: 0xffffffff}
+			f.a = Content{Kind: Field, Offset: i.K, K: 0xffffffff}
 		}
 	case LoadImm:
-		f.a = content{kind: constant, k: i.K}
+		f.a = Content{Kind: Constant, K: i.K}
 	case LoadMem:
 		f.a = f.m[i.K%MemoryCells]
 	case LoadLen:
-		f.a = content{kind: constant, k: seccomp.DataSize}
+		f.a = Content{Kind: Constant, K: seccomp.DataSize}
 	case LoadXImm:
-		f.x = content{kind: constant, k: i.K}
+		f.x = Content{Kind: Constant, K: i.K}
 	case LoadXMem:
 		f.x = f.m[i.K%MemoryCells]
 	case LoadXLen:
-		f.x = content{kind: constant, k: seccomp.DataSize}
+		f.x = Content{Kind: Constant, K: seccomp.DataSize}
 	case Store:
 		f.m[i.K%MemoryCells] = f.a
 	case StoreX:
@@ -138,13 +154,13 @@ func (f *facts) execute(i Instruction) {
 	case TXA:
 		f.a = f.x
 	case And:
-		f.a.k &= i.K // a constant, or a mask
+		f.a.K &= i.K // a constant, or a mask
 	default:
 		switch {
 		case !i.Allowed():
-			f.a, f.x = content{}, content{}
+			f.a, f.x = Content{}, Content{}
 		case i.Code&ClassMask == ClassALU:
-			f.a = content{}
+			f.a = Content{}
 		}
 	}
 }
@@ -165,13 +181,13 @@ func (f *facts) merge(g *facts) {
 	f.tested = f.tested || g.tested
 }
 
-func (c *content) merge(d content) {
+func (c *Content) merge(d Content) {
 	if *c != d {
-		*c = content{}
+		*c = Content{}
 	}
 }
 
 // isWord reports whether c is the whole word at offset off of the data.
-func (c content) isWord(off uint8) bool {
-	return c.kind == field && c.off == off && c.k == 0xffffffff
+func (c Content) isWord(off uint32) bool {
+	return c.Kind == Field && c.Offset == off && c.K == 0xffffffff
 }

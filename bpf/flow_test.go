@@ -51,3 +51,27 @@ func TestFlowOfInvalid(t *testing.T) {
 		}
 	}
 }
+
+func TestRegisters(t *testing.T) {
+	p := Program{
+		Jump(JumpEQ, 0, 0, 0), // 0: A starts as zero
+		LoadWord(16),          // 1
+		Stmt(And, 0xff),       // 2
+		Stmt(And, 0x1f),       // 3
+		Stmt(TAX, 0),          // 4
+		LoadWord(0),           // 5
+		Jump(JumpEQX, 0, 1, 0),
+		Stmt(Add, 1), // 7
+		allow,        // 8: A is the number, or one more
+		kill,         // 9: unreachable
+	}
+	zero, argument := Content{Kind: Constant}, Content{Field, 16, 0xffffffff}
+	masked, nr := Content{Field, 16, 0x1f}, Content{Field, 0, 0xffffffff}
+	want := []Registers{
+		{zero, zero}, {zero, zero}, {argument, zero}, {Content{Field, 16, 0xff}, zero}, {masked, zero},
+		{masked, masked}, {nr, masked}, {nr, masked}, {Content{}, masked}, {},
+	}
+	if got := p.Registers(); !slices.Equal(got, want) {
+		t.Errorf("registers\n%v, want\n%v", got, want)
+	}
+}

@@ -120,15 +120,15 @@ func (l Listing) comment(i Instruction, f *facts) string {
 // nr == openat.
 func (l Listing) condition(i Instruction, f *facts) string {
 	left := l.content(f.a, f)
-	if left == "" || f.a.kind == constant {
+	if left == "" || f.a.Kind == Constant {
 		return ""
 	}
 	right := ""
 	switch {
 	case !i.ReadsX():
 		right = l.operand(i, f)
-	case f.x.kind == constant:
-		right = string(appendNumber(nil, f.x.k, isBits(i.Code&^SourceX)))
+	case f.x.Kind == Constant:
+		right = string(appendNumber(nil, f.x.K, isBits(i.Code&^SourceX)))
 	default:
 		right = l.content(f.x, f)
 	}
@@ -196,13 +196,13 @@ func (l Listing) syscall(nr uint32, f *facts) (name string, ok bool) {
 
 // content is what c is called: nr, arch, args[0] low & 0xff; nothing where
 // it is not known.
-func (l Listing) content(c content, f *facts) string {
-	if c.kind != field {
+func (l Listing) content(c Content, f *facts) string {
+	if c.Kind != Field {
 		return ""
 	}
-	name := l.field(uint32(c.off), f)
-	if c.k != 0xffffffff {
-		name += " & " + string(appendNumber(nil, c.k, true))
+	name := l.field(c.Offset, f)
+	if c.K != 0xffffffff {
+		name += " & " + string(appendNumber(nil, c.K, true))
 	}
 	return name
 }
