@@ -62,6 +62,7 @@ var law = []struct{ pkg, inside, outside, system string }{
 	{pkg: "internal/image/httpserver", system: "os time net net/http"},                                                                 // is such a program
 	{pkg: "observe/internal/recordertest", inside: "seccomp syscalls tracee observe internal/need", system: "os os/exec syscall time"}, // what every recorder is held to
 	{pkg: "internal/transcript", inside: "internal/need", system: "os os/exec time"},                                                   // runs what documents show
+	{pkg: "internal/draw", inside: "seccomp syscalls bpf"},
 	{pkg: "internal/source", inside: "seccomp bpf policy profile lift compile enforce enforce/libseccomp kernel container", system: "os"},
 	{pkg: "cmd/callgate", inside: "*", outside: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys", system: "os os/exec os/signal syscall time"},
 	// Programs that generate tables, and the examples, are nobody's library.
