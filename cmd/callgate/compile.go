@@ -10,6 +10,7 @@ import (
 
 	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/compile"
+	"github.com/callgate/callgate/internal/draw"
 	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
@@ -29,10 +30,14 @@ compared before it is written.
   --emit asm    text, as "callgate disasm" prints it
   --emit c      an array and a struct sock_fprog in C
   --emit go     a value of type bpf.Program in Go
-  --emit json   an array of {"code","jt","jf","k"}`,
+  --emit json   an array of {"code","jt","jf","k"}
+  --emit dot    a decision tree for graphviz
+  --emit svg    the same as a picture: which test leads where, and which calls
+                come to each action`,
 		Example: `  callgate compile docker:default -o docker.bpf
   callgate compile web.json --emit asm
-  callgate compile web.json --emit c --arch aarch64 -o filter.h`,
+  callgate compile web.json --emit c --arch aarch64 -o filter.h
+  callgate compile web.json --emit svg -o filter.svg`,
 		Args: arguments("POLICY"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, src, err := env.policy(t, args[0])
@@ -56,7 +61,7 @@ compared before it is written.
 	}
 	env.register(cmd)
 	env.registerReading(cmd, false)
-	choose(cmd, &emit, "emit", "what to write", "raw", "asm", "c", "go", "json")
+	choose(cmd, &emit, "emit", "what to write", "raw", "asm", "c", "go", "json", "dot", "svg")
 	outputFlag(cmd, &output)
 	return cmd
 }
@@ -67,6 +72,15 @@ var emitters = map[string]func(p bpf.Program, name string, abi seccomp.ABI) ([]b
 	"c":    emitC,
 	"go":   emitGo,
 	"json": func(p bpf.Program, _ string, _ seccomp.ABI) ([]byte, error) { return emitJSON(p), nil },
+	"dot":  picture(draw.DOT),
+	"svg":  picture(draw.SVG),
+}
+
+// picture is the emitter of a drawing.
+func picture(form func(bpf.Program, draw.Options) ([]byte, error)) func(bpf.Program, string, seccomp.ABI) ([]byte, error) {
+	return func(p bpf.Program, name string, abi seccomp.ABI) ([]byte, error) {
+		return form(p, draw.Options{Title: head(p, name, abi), ABI: abi})
+	}
 }
 
 func emitAsm(p bpf.Program, _ string, abi seccomp.ABI) ([]byte, error) {
