@@ -11,10 +11,10 @@ import (
 //
 // Of all trees that split the ranges at a bound, and tell single values between
 // two ranges with one target by a chain of equalities at the end, the cheapest
-// is found by dynamic programming. Its splits are looked for only between those
-// of the two ranges that are shorter by one (Knuth, "Optimum Binary Search
-// Trees", 1971), which is exact for trees without chains, and hardly ever
-// misses the optimum with them.
+// is found by dynamic programming. Where time matters, a split is looked for only
+// about those of the two runs of ranges that are shorter by one (Knuth, "Optimum
+// Binary Search Trees", 1971), which is exact for trees without chains, and
+// hardly ever misses the optimum with them.
 
 const (
 	// wholeWeight is the weight of all calls together. It is whole numbers so
@@ -38,6 +38,7 @@ type planner struct {
 	*graph
 	price int64 // of one instruction
 	exact int   // the ranges for which the cheapest tree is looked for
+	wide  bool  // whether all splits are looked at
 	n     int   // the parts of the present plan, and of each row below
 	cost  []int64
 	root  []int16 // where to split; the best split even where a chain is cheaper
@@ -47,10 +48,10 @@ type planner struct {
 
 // aim sets what the trees of a switch are to be good at.
 func (t *planner) aim(parts []part, goal Goal) {
-	t.exact, t.price = maxExact, wholeWeight/1024
+	t.exact, t.price, t.wide = maxExact, wholeWeight/1024, false
 	switch {
 	case goal == Size || len(parts) <= fewParts:
-		t.price = 4 * wholeWeight
+		t.price, t.wide = 4*wholeWeight, true
 	case weightOf(parts) < lightWeight:
 		t.exact = maxLight
 	}
@@ -140,10 +141,11 @@ func (t *planner) plan(parts []part) int64 {
 		chains := newChains(parts[i:])
 		cost, root := t.cost[i*n:][:n], t.root[i*n:][:n]
 		for j := i + 1; j < n; j++ {
-			// The best split is hardly ever more than one place outside those of
-			// the runs that are shorter by one.
-			from := max(int(root[j-1])-1, i+1)
-			to := min(max(int(t.root[(i+1)*n+j])+1, from), j)
+			from, to := i+1, j
+			if !t.wide {
+				from = max(int(root[j-1])-1, i+1)
+				to = min(max(int(t.root[(i+1)*n+j])+1, from), j)
+			}
 			best, split := int64(math.MaxInt64), from
 			for k, below := from, t.cost[from*n+j:]; ; k, below = k+1, below[n:] {
 				if c := cost[k-1] + below[0]; c < best {
