@@ -26,6 +26,9 @@ type Options struct {
 	Weights Weights
 	// Unproven leaves out the proof that the program is the policy.
 	Unproven bool
+	// After, if there is one, is called behind each pass. What it is given is
+	// good until it returns.
+	After func(Stage)
 }
 
 // Goal is what a program is made to be good at.
@@ -59,12 +62,14 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 	if !fits {
 		return nil, tooLong(p)
 	}
+	o.after(placement, g, program)
 	if o.Unproven {
 		return program, nil
 	}
 	if err := prove(program, p, order); err != nil {
 		return nil, err
 	}
+	o.after(proof, g, program)
 	return program, nil
 }
 

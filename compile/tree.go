@@ -278,7 +278,7 @@ func (c *chain) cost(price int64) int64 {
 
 // trees replaces every switch by a tree, and leaves nodes behind that nothing
 // leads to.
-func (g *graph) trees(o Options) {
+func (g *graph) trees(goal Goal) {
 	t := &planner{graph: newGraph(g.limit)}
 	done := make([]id, len(g.nodes))
 	for _, n := range g.order() {
@@ -289,7 +289,7 @@ func (g *graph) trees(o Options) {
 				parts[i].to = done[parts[i].to]
 			}
 			parts = join(parts)
-			t.aim(parts, o.Optimize)
+			t.aim(parts, goal)
 			done[n] = t.tree(parts)
 			continue
 		}
