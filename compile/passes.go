@@ -27,6 +27,10 @@ var (
 var passes = []pass{
 	{Pass: Pass{"weigh", "how often calls come to each part decides what is asked first"},
 		run: func(g *graph, o Options) { g.weigh(o.Weights) }},
+	{Pass: Pass{"mask", "the numbers of x32 become those of x86_64 where that lets them share tests"},
+		run: func(g *graph, _ Options) { g.maskX32() }, only: []Goal{Speed, Size}},
+	{Pass: Pass{"share", "a run of ranges that several tables have in common is told apart once"},
+		run: func(g *graph, o Options) { g.shareRuns(o.Optimize) }, only: []Goal{Speed, Size}},
 	{Pass: Pass{"tree", "a switch becomes the tree of comparisons that costs least"},
 		run: func(g *graph, o Options) { g.trees(o.Optimize) }},
 }

@@ -34,12 +34,8 @@ func (g *graph) weigh(weights Weights) {
 			continue
 		}
 		t.counts, t.each = weights[abi], 1
-		switch {
-		case len(weights) > 0 || abi == seccomp.X32:
-		case abi.WordBits() == 64:
-			t.each = 64
-		default:
-			t.each = 4
+		if len(weights) == 0 && abi.WordBits() == 64 {
+			t.each = wideWeight
 		}
 		for nr := range syscalls.All(abi) {
 			alike += t.each

@@ -1,0 +1,143 @@
+package compile
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/callgate/callgate/policy"
+)
+
+// This file finds what the tables of several ABIs have in common.
+
+const (
+	x32Base = 1 << 30
+	// minMasked is how many ranges of x32 are worth an instruction.
+	minMasked = 4
+	// minShared is how many bounds in a row are.
+	minShared = 3
+	// fewCalls is the part of a table's calls that are few.
+	fewCalls = 16
+)
+
+// maskX32 takes the bit that x32 has in its numbers away from them, so that they
+// are those of x86_64, and what follows can be shared.
+func (g *graph) maskX32() {
+	for n := range g.nodes {
+		if x := g.nodes[n]; x.op == opSwitch && x.word == policy.WordNR {
+			g.parts[x.parts] = g.withoutX32(g.parts[x.parts])
+		}
+	}
+}
+
+func (g *graph) withoutX32(parts []part) []part {
+	first, last := 0, len(parts)
+	for first < len(parts) && parts[first].low < x32Base {
+		first++
+	}
+	for last > first && parts[last-1].high >= 2*x32Base {
+		last--
+	}
+	if last-first < minMasked {
+		return parts
+	}
+	own := make([]part, last-first)
+	group := part{low: parts[first].low, high: parts[last-1].high}
+	for i, p := range parts[first:last] {
+		group.weight += p.weight
+		p.low, p.high = p.low-x32Base, p.high-x32Base
+		own[i] = p
+	}
+	group.to = g.mask(x32Base-1, g.choose(policy.WordNR, own))
+	out := append(parts[:first:first], group)
+	return append(out, parts[last:]...)
+}
+
+// bound is a place in a table where the answer changes.
+type bound struct {
+	at          uint32
+	below, from id
+}
+
+func boundOf(parts []part, i int) bound { return bound{parts[i].low, parts[i-1].to, parts[i].to} }
+
+// shareRuns makes one switch of the runs of ranges that several tables have in
+// common: system calls from 403 on have one number on most ABIs.
+func (g *graph) shareRuns(goal Goal) {
+	tables := g.numberTables()
+	have := map[bound]uint64{} // the tables that have a bound, as bits
+	for t, at := range tables {
+		parts := g.parts[at]
+		for i := 1; i < len(parts); i++ {
+			have[boundOf(parts, i)] |= 1 << t
+		}
+	}
+	for t, at := range tables {
+		for i := 1; i < len(g.parts[at]); {
+			parts := g.parts[at]
+			owners, end := have[boundOf(parts, i)], i+1
+			for end < len(parts) && have[boundOf(parts, end)] == owners {
+				end++
+			}
+			if bits.TrailingZeros64(owners) == t && bits.OnesCount64(owners) > 1 && end-i >= minShared {
+				g.share(tables, owners, slices.Clone(parts[i-1:end]), goal)
+				end = i + 1
+			}
+			i = end
+		}
+	}
+}
+
+// numberTables are the switches over numbers, as many as a set of bits has room
+// for.
+func (g *graph) numberTables() []int32 {
+	var tables []int32
+	for _, x := range g.nodes {
+		if x.op == opSwitch && x.word == policy.WordNR && len(tables) < 64 {
+			tables = append(tables, x.parts)
+		}
+	}
+	return tables
+}
+
+// share makes one switch of a run of parts, in those of the tables that are its
+// owners, if they all have the run without gaps. Speed matters where many calls
+// go: there a table has the splits that are best for it.
+func (g *graph) share(tables []int32, owners uint64, run []part, goal Goal) {
+	var at [64]int
+	for t, table := range tables {
+		if owners>>t&1 == 0 {
+			continue
+		}
+		parts := g.parts[table]
+		at[t] = slices.IndexFunc(parts, func(p part) bool { return p.low == run[1].low }) - 1
+		for i := range run {
+			if at[t] < 0 || at[t]+i == len(parts) || parts[at[t]+i].to != run[i].to || i > 0 && parts[at[t]+i].low != run[i].low {
+				return
+			}
+		}
+		if goal == Speed && weightOf(parts[at[t]:at[t]+len(run)]) > weightOf(parts)/fewCalls {
+			return
+		}
+	}
+	for i := range run {
+		run[i].weight = 0
+	}
+	last := len(run) - 1
+	for t, table := range tables {
+		if owners>>t&1 == 1 {
+			for i, p := range g.parts[table][at[t] : at[t]+len(run)] {
+				run[i].weight += p.weight
+				run[i].low, run[i].high = min(run[i].low, p.low), max(run[i].high, p.high)
+			}
+		}
+	}
+	to := g.choose(policy.WordNR, run)
+	for t, table := range tables {
+		if owners>>t&1 == 1 {
+			parts := g.parts[table]
+			taken := parts[at[t] : at[t]+len(run)]
+			one := part{low: taken[0].low, high: taken[last].high, to: to, weight: weightOf(taken)}
+			g.parts[table] = slices.Replace(slices.Clone(parts), at[t], at[t]+len(run), one)
+		}
+	}
+}
