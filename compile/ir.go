@@ -51,14 +51,14 @@ type part struct {
 type graph struct {
 	nodes []node // the first is none
 	parts [][]part
-	ids   map[node]id
+	ids   []id // by hash, with open addressing; 0 is free
 	root  id
 	limit int // of the instructions of a program
 	used  int // at least so many instructions for all nodes
 }
 
 func newGraph(limit int) *graph {
-	return &graph{nodes: make([]node, 1, 512), ids: make(map[node]id, 512), limit: limit}
+	return &graph{nodes: make([]node, 1, 256), ids: make([]id, 512), limit: limit}
 }
 
 // full reports whether the graph has more than a program has room for. What is
@@ -70,12 +70,40 @@ func (g *graph) add(n node) id {
 	if n.yes != 0 && n.yes == n.no {
 		return n.yes
 	}
-	i, ok := g.ids[n]
-	if !ok {
-		i = g.fresh(n)
-		g.ids[n] = i
+	mask := uint32(len(g.ids) - 1)
+	i := n.hash() & mask
+	for ; g.ids[i] != 0; i = (i + 1) & mask {
+		if g.nodes[g.ids[i]] == n {
+			return g.ids[i]
+		}
 	}
-	return i
+	g.ids[i] = g.fresh(n)
+	if made := g.ids[i]; 2*len(g.nodes) > len(g.ids) {
+		g.rehash()
+		return made
+	}
+	return g.ids[i]
+}
+
+func (g *graph) rehash() {
+	g.ids = make([]id, 2*len(g.ids))
+	mask := uint32(len(g.ids) - 1)
+	for n := 1; n < len(g.nodes); n++ {
+		if g.nodes[n].op == opSwitch {
+			continue
+		}
+		i := g.nodes[n].hash() & mask
+		for ; g.ids[i] != 0; i = (i + 1) & mask {
+		}
+		g.ids[i] = id(n)
+	}
+}
+
+func (n node) hash() uint32 {
+	h := (uint64(n.op)<<8 | uint64(n.word)) * 0x9e3779b97f4a7c15
+	h = (h ^ uint64(n.k)) * 0xc2b2ae3d27d4eb4f
+	h = (h ^ uint64(n.yes)<<32 ^ uint64(n.no)) * 0x165667b19e3779f9
+	return uint32(h >> 32)
 }
 
 // fresh is a node of its own.

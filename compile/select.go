@@ -23,6 +23,8 @@ type selector struct {
 	s     *policy.Space
 	ways  map[policy.Node]id // to the answers of each node
 	tests map[policy.Node]id // the same, once the word that the node tests is loaded
+	seen  []int32            // the count in which each node was seen last
+	count int32
 }
 
 // selectSlack is how many times more nodes than a program has room for are made
@@ -57,7 +59,7 @@ func (c *selector) way(n policy.Node) id {
 	if r, ok := c.lowFirst(n, w); ok {
 		return r
 	}
-	test := c.within(n, w, c.questions(n, w, map[policy.Node]bool{}))
+	test := c.within(n, w, c.questions(n, w))
 	if c.nodes[test].op == opReturn {
 		return test
 	}
@@ -216,18 +218,30 @@ func (c *selector) leaves(n policy.Node, w policy.Word) bool {
 
 // questions counts the tests that ask needs for n; it stops counting where no
 // program has room for them.
-func (c *selector) questions(n policy.Node, w policy.Word, seen map[policy.Node]bool) int {
-	if c.leaves(n, w) || seen[n] || len(seen) > bpf.MaxInstructions {
-		return 0
+func (c *selector) questions(n policy.Node, w policy.Word) int {
+	if c.count++; len(c.seen) < c.s.Len() {
+		c.seen = append(c.seen, make([]int32, c.s.Len()-len(c.seen))...)
 	}
-	seen[n] = true
-	q := c.s.Mask(n)
-	if q.Value != 0 && !(c.leaves(q.Yes, w) && c.leaves(q.No, w)) {
-		_, _, clear, set := c.s.Test(n)
-		return 1 + c.questions(clear, w, seen) + c.questions(set, w, seen)
+	total := 0
+	var walk func(policy.Node)
+	walk = func(n policy.Node) {
+		if c.leaves(n, w) || c.seen[n] == c.count || total > bpf.MaxInstructions {
+			return
+		}
+		c.seen[n] = c.count
+		total++
+		switch q := c.s.Mask(n); {
+		case q.Value == 0:
+			walk(q.Yes)
+			walk(q.No)
+		case c.leaves(q.Yes, w) && c.leaves(q.No, w):
+			total++
+		default:
+			_, _, clear, set := c.s.Test(n)
+			walk(clear)
+			walk(set)
+		}
 	}
-	if q.Value != 0 {
-		return 2
-	}
-	return 1 + c.questions(q.Yes, w, seen) + c.questions(q.No, w, seen)
+	walk(n)
+	return total
 }

@@ -52,40 +52,71 @@ func (g *graph) withoutX32(parts []part) []part {
 	return append(out, parts[last:]...)
 }
 
-// bound is a place in a table where the answer changes.
-type bound struct {
-	at          uint32
-	below, from id
-}
-
-func boundOf(parts []part, i int) bound { return bound{parts[i].low, parts[i-1].to, parts[i].to} }
-
 // shareRuns makes one switch of the runs of ranges that several tables have in
 // common: system calls from 403 on have one number on most ABIs.
 func (g *graph) shareRuns(goal Goal) {
 	tables := g.numberTables()
-	have := map[bound]uint64{} // the tables that have a bound, as bits
-	for t, at := range tables {
-		parts := g.parts[at]
-		for i := 1; i < len(parts); i++ {
-			have[boundOf(parts, i)] |= 1 << t
-		}
+	if len(tables) < 2 {
+		return
 	}
+	whole := make([][]part, len(tables)) // as they are before anything is taken out
 	for t, at := range tables {
-		for i := 1; i < len(g.parts[at]); {
-			parts := g.parts[at]
-			owners, end := have[boundOf(parts, i)], i+1
-			for end < len(parts) && have[boundOf(parts, end)] == owners {
+		whole[t] = g.parts[at]
+	}
+	owners := owners(whole)
+	for t, parts := range whole {
+		for i := 1; i < len(parts); {
+			both, end := owners[t][i], i+1
+			for end < len(parts) && owners[t][end] == both {
 				end++
 			}
-			if bits.TrailingZeros64(owners) == t && bits.OnesCount64(owners) > 1 && end-i >= minShared {
-				g.share(tables, owners, slices.Clone(parts[i-1:end]), goal)
-				end = i + 1
+			if bits.TrailingZeros64(both) == t && bits.OnesCount64(both) > 1 && end-i >= minShared {
+				g.share(tables, both, slices.Clone(parts[i-1:end]), goal)
+				end++ // a part goes into one switch
 			}
 			i = end
 		}
 	}
 }
+
+// owners are, for each part of each table but the first, the tables that have its
+// lower bound between the same answers, as a set of bits.
+func owners(tables [][]part) [][]uint64 {
+	owners, next := make([][]uint64, len(tables)), make([]int, len(tables))
+	for t, parts := range tables {
+		owners[t], next[t] = make([]uint64, len(parts)), 1
+	}
+	low := func(t int) uint64 {
+		if next[t] == len(tables[t]) {
+			return 1 << 32
+		}
+		return uint64(tables[t][next[t]].low)
+	}
+	for {
+		lowest := uint64(1 << 32)
+		for t := range tables {
+			lowest = min(lowest, low(t))
+		}
+		if lowest == 1<<32 {
+			return owners
+		}
+		for t, parts := range tables {
+			for u, other := range tables {
+				if low(t) == lowest && low(u) == lowest && sameAnswers(parts[next[t]-1:], other[next[u]-1:]) {
+					owners[t][next[t]] |= 1 << u
+				}
+			}
+		}
+		for t := range tables {
+			if low(t) == lowest {
+				next[t]++
+			}
+		}
+	}
+}
+
+// sameAnswers reports whether the first two parts go to the same nodes.
+func sameAnswers(a, b []part) bool { return a[0].to == b[0].to && a[1].to == b[1].to }
 
 // numberTables are the switches over numbers, as many as a set of bits has room
 // for.

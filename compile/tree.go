@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -42,8 +43,9 @@ type planner struct {
 	n     int   // the parts of the present plan, and of each row below
 	cost  []int64
 	root  []int16 // where to split; the best split even where a chain is cheaper
-	chain []bool
+	ends  []bool  // whether a chain is cheaper
 	sums  []int64 // of the weights before each part
+	chains
 }
 
 // aim sets what the trees of a switch are to be good at.
@@ -130,7 +132,7 @@ func middle(parts []part) int {
 func (t *planner) plan(parts []part) int64 {
 	n := len(parts)
 	if t.n = n; len(t.cost) < n*n {
-		t.cost, t.root, t.chain = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
+		t.cost, t.root, t.ends = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
 	}
 	t.sums = append(t.sums[:0], 0)
 	for i, p := range parts {
@@ -138,7 +140,8 @@ func (t *planner) plan(parts []part) int64 {
 		t.cost[i*n+i], t.root[i*n+i] = 0, int16(i)
 	}
 	for i := n - 2; i >= 0; i-- {
-		chains := newChains(parts[i:])
+		chains := &t.chains
+		chains.start(parts[i:])
 		cost, root := t.cost[i*n:][:n], t.root[i*n:][:n]
 		for j := i + 1; j < n; j++ {
 			from, to := i+1, j
@@ -157,8 +160,8 @@ func (t *planner) plan(parts []part) int64 {
 			}
 			best += t.price + t.sums[j+1] - t.sums[i]
 			c, ok := chains.next(t.price)
-			t.chain[i*n+j] = ok && c <= best
-			if t.chain[i*n+j] {
+			t.ends[i*n+j] = ok && c <= best
+			if t.ends[i*n+j] {
 				best = c
 			}
 			cost[j], root[j] = best, int16(split)
@@ -172,12 +175,12 @@ func (t *planner) build(parts []part, i, j int) id {
 	if i == j {
 		return parts[i].to
 	}
-	if !t.chain[i*t.n+j] {
+	if !t.ends[i*t.n+j] {
 		at := int(t.root[i*t.n+j])
 		no := t.build(parts, i, at-1)
 		return t.jump(opAtLeast, parts[at].low, t.build(parts, at, j), no)
 	}
-	base, singles := chainOf(parts[i : j+1])
+	base, singles := t.chainOf(parts[i : j+1])
 	r := parts[i+base].to
 	for _, s := range slices.Backward(singles) {
 		r = t.jump(opEqual, s.low, s.to, r)
@@ -187,24 +190,21 @@ func (t *planner) build(parts []part, i, j int) id {
 
 // chainOf are the single values of parts that a chain tells from the rest, which
 // is what goes where the part at base goes: the heaviest first.
-func chainOf(parts []part) (base int, singles []part) {
-	for base := range 2 {
-		singles = singles[:0]
-		for i, p := range parts {
-			if i%2 != base {
-				singles = append(singles, p)
-			}
-		}
-		c := newChains(parts)
-		for range len(parts) - 1 {
-			c.next(0)
-		}
-		if c.at[base].ok {
-			slices.SortStableFunc(singles, func(a, b part) int { return int(min(1, max(-1, b.weight-a.weight))) })
-			return base, singles
+func (t *planner) chainOf(parts []part) (base int, singles []part) {
+	t.chains.start(parts)
+	for range len(parts) - 1 {
+		t.chains.next(0)
+	}
+	if !t.chains.at[0].ok {
+		base = 1
+	}
+	for i, p := range parts {
+		if i%2 != base {
+			singles = append(singles, p)
 		}
 	}
-	panic("compile: no chain")
+	slices.SortStableFunc(singles, func(a, b part) int { return cmp.Compare(b.weight, a.weight) })
+	return base, singles
 }
 
 // chains are the chains for the runs that start at the first of some parts: one
@@ -225,11 +225,10 @@ type chain struct {
 	n      int
 }
 
-func newChains(parts []part) *chains {
-	c := &chains{parts: parts}
-	c.at[0].ok, c.at[1].ok = true, true
+func (c *chains) start(parts []part) {
+	c.parts, c.odd = parts, false
+	c.at[0], c.at[1] = chain{ok: true}, chain{ok: true}
 	c.next(0)
-	return c
 }
 
 // next makes the run longer by one part, and is the cost of the cheaper chain.
