@@ -271,7 +271,7 @@ func TestInstructions(t *testing.T) {
 	}{
 		{"one answer", policy.Constant(seccomp.Log), 1},
 		{"five calls and two arguments", demo, 19},
-		{"Docker's default on three ABIs", dockerDefault(t), 272},
+		{"Docker's default on three ABIs", dockerDefault(t), 214},
 	} {
 		program, err := compile.Compile(c.p, compile.Options{})
 		if err != nil {
