@@ -305,11 +305,11 @@ func (s *Space) copyFrom(other *Space, n Node, terminal func(node) Node) Node {
 	if other == s && terminal == nil {
 		return n
 	}
-	done := map[Node]Node{}
+	done := make([]Node, n+1) // with 1 added; what n reaches stands before it
 	var walk func(Node) Node
 	walk = func(n Node) Node {
-		if r, ok := done[n]; ok {
-			return r
+		if done[n] != 0 {
+			return done[n] - 1
 		}
 		t := other.nodes[n]
 		var r Node
@@ -323,7 +323,7 @@ func (s *Space) copyFrom(other *Space, n Node, terminal func(node) Node) Node {
 		default:
 			r = s.intern(t)
 		}
-		done[n] = r
+		done[n] = r + 1
 		return r
 	}
 	return walk(n)
