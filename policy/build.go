@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/callgate/callgate/seccomp"
@@ -21,16 +20,27 @@ import (
 // hold of the arguments.
 type clause struct {
 	abi  seccomp.ABI
-	nr   uint32
-	rule int  // index into Rules.Rules
 	mux  bool // nr is that of a multiplexer
+	nr   uint32
+	rule int // index into Rules.Rules
 	when []Condition
 }
 
 // compiledRules are rules with their clauses by ABI and number.
 type compiledRules struct {
 	Rules
-	clauses map[seccomp.ABI]map[uint32][]clause
+	clauses map[seccomp.ABI][]clause // by ascending number, and in the order of precedence
+}
+
+// of are the clauses of one number in the order of precedence.
+func (r *compiledRules) of(abi seccomp.ABI, nr uint32) []clause {
+	all := r.clauses[abi]
+	from, _ := slices.BinarySearchFunc(all, nr, func(c clause, nr uint32) int { return cmp.Compare(c.nr, nr) })
+	n := 0
+	for n < len(all)-from && all[from+n].nr == nr {
+		n++
+	}
+	return all[from : from+n]
 }
 
 // Build makes a policy of rules in a space of its own.
@@ -44,24 +54,23 @@ func (s *Space) Build(r Rules) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := s.Return(r.Unlisted)
+	unlisted := s.answer(r.Unlisted)
+	var archs []entry
 	for _, arch := range architectures(r.ABIs) {
-		numbers := s.Return(r.Unlisted)
+		numbers := unlisted
 		for _, abi := range r.ABIs {
 			if abi.Arch() == arch {
-				table, err := s.table(abi, c.clauses[abi], r)
+				table, err := s.table(abi, c.clauses[abi], &r)
 				if err != nil {
 					return nil, err
 				}
 				numbers = s.IfThenElse(s.numbersOf(abi), table, numbers)
 			}
 		}
-		root = s.IfThenElse(s.Equal(WordArch, arch), numbers, root)
-		if s.Full() {
-			return nil, s.errFull()
-		}
+		archs = append(archs, entry{uint64(arch), numbers})
 	}
-	root = s.canonical(root)
+	slices.SortFunc(archs, byValue)
+	root := s.split(fieldArch, archs, unlisted)
 	if s.Full() {
 		return nil, s.errFull()
 	}
@@ -92,57 +101,71 @@ func (s *Space) numbersOf(abi seccomp.ABI) Node {
 	return True
 }
 
-// table is the diagram over the numbers of one ABI. The error names the call
-// whose rules the space has no room for.
-func (s *Space) table(abi seccomp.ABI, byNumber map[uint32][]clause, r Rules) (Node, error) {
-	type entry struct {
-		nr      uint32
-		verdict Node
-	}
-	entries := make([]entry, 0, len(byNumber))
-	for _, nr := range slices.Sorted(maps.Keys(byNumber)) {
-		entries = append(entries, entry{nr, s.verdict(byNumber[nr], r)})
-		if s.Full() {
-			at := uint64(nr)
-			return False, fmt.Errorf("policy: %d rules for %s: %w", len(byNumber[nr]), spanName(abi, span{low: at, high: at}), s.errFull())
-		}
-	}
-	fallback := s.Return(r.Default)
-	// Splitting at each bit in turn makes every node once.
-	var build func(e []entry, bit int) Node
-	build = func(e []entry, bit int) Node {
-		switch {
-		case len(e) == 0:
-			return fallback
-		case bit < 0:
-			return e[0].verdict
-		}
-		i, _ := slices.BinarySearchFunc(e, 1, func(x entry, one int) int {
-			return cmp.Compare(int(x.nr>>bit&1), one)
-		})
-		return s.branch(levelOf(WordNR, uint(bit)), build(e[:i], bit-1), build(e[i:], bit-1))
-	}
-	return build(entries, 31), nil
+// entry is a value of a number and the diagram for it.
+type entry struct {
+	value uint64
+	then  Node
 }
 
-// verdict is the diagram over the arguments for the clauses of one number:
-// the strictest action of those that hold.
-func (s *Space) verdict(clauses []clause, r Rules) Node {
-	ordered := slices.Clone(clauses)
-	slices.SortStableFunc(ordered, func(a, b clause) int { return r.precedence(a.rule, b.rule) })
-	n := s.Return(r.Default)
-	for _, c := range slices.Backward(ordered) {
-		n = s.IfThenElse(s.holds(c), s.Return(r.Rules[c.rule].Action), n)
-		if s.Full() {
-			return False
-		}
+func byValue(a, b entry) int { return cmp.Compare(a.value, b.value) }
+
+// split is the diagram of entries, which ascend by value, and of rest for all
+// other values of f. Splitting at each bit in turn makes every node once.
+func (s *Space) split(f field, entries []entry, rest Node) Node {
+	switch len(entries) {
+	case 0:
+		return rest
+	case 1:
+		return s.masked(f, f.max(), entries[0].value&f.max(), entries[0].then, rest)
 	}
-	return n
+	level := f.first
+	f.first, f.bits = f.first+1, f.bits-1
+	i, _ := slices.BinarySearchFunc(entries, 1, func(e entry, one uint64) int {
+		return cmp.Compare(e.value>>f.bits&1, one)
+	})
+	return s.branch(level, s.split(f, entries[:i], rest), s.split(f, entries[i:], rest))
+}
+
+// table is the diagram over the numbers of one ABI. The error names the call
+// whose rules the space has no room for.
+func (s *Space) table(abi seccomp.ABI, clauses []clause, r *Rules) (Node, error) {
+	fallback := s.answer(r.Default)
+	entries := make([]entry, 0, len(clauses))
+	for len(clauses) > 0 {
+		nr, n := uint64(clauses[0].nr), 1
+		for n < len(clauses) && uint64(clauses[n].nr) == nr {
+			n++
+		}
+		entries = append(entries, entry{nr, s.verdict(clauses[:n], r, fallback)})
+		if s.Full() {
+			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), s.errFull())
+		}
+		clauses = clauses[n:]
+	}
+	return s.split(fieldNR, entries, fallback), nil
+}
+
+// answer is the diagram that gives a to every call, in the form in which the
+// kernel tells actions apart.
+func (s *Space) answer(a seccomp.Action) Node { return s.Return(a.Canonical()) }
+
+// verdict is the diagram over the arguments for the clauses of one number, in
+// the order of precedence: the action of the first that holds.
+func (s *Space) verdict(clauses []clause, r *Rules, fallback Node) Node {
+	for end := len(clauses); end > 0 && !s.Full(); {
+		action, start := r.Rules[clauses[end-1].rule].Action, end-1
+		for start > 0 && r.Rules[clauses[start-1].rule].Action == action {
+			start--
+		}
+		fallback = s.union(clauses[start:end], s.answer(action), fallback)
+		end = start
+	}
+	return fallback
 }
 
 // precedence orders two rules that match the same call: the stricter first,
 // then the one that stands first.
-func (r Rules) precedence(a, b int) int {
+func (r *Rules) precedence(a, b int) int {
 	x, y := r.Rules[a].Action, r.Rules[b].Action
 	switch {
 	case x.Stricter(y):
@@ -153,37 +176,108 @@ func (r Rules) precedence(a, b int) int {
 	return cmp.Compare(a, b)
 }
 
-// holds is the set of calls for which the conditions of c hold, given its
-// architecture and number. They are joined from the last tested to the first,
-// which makes no intermediate node twice.
-func (s *Space) holds(c clause) Node {
-	when := slices.Clone(c.when)
-	slices.SortStableFunc(when, func(a, b Condition) int { return cmp.Compare(b.Arg, a.Arg) })
-	set := True
-	for _, cond := range when {
-		set = s.And(s.condition(c.abi, cond), set)
+// union answers yes where any of clauses holds, and no elsewhere. What is
+// tested last is joined first, and the values of one argument all at once, so
+// that the nodes in between are hardly more than those that stay.
+func (s *Space) union(clauses []clause, yes, no Node) Node {
+	if len(clauses) == 1 {
+		return s.where(clauses[0], yes, no)
 	}
-	return set
+	for arg := 5; arg >= 0; arg-- {
+		no = s.values(clauses, arg, yes, no)
+		for _, c := range clauses {
+			switch {
+			case len(c.when) == 0:
+				return yes
+			case s.Full():
+				return False
+			case c.first() == arg && !c.isValue():
+				no = s.where(c, yes, no)
+			}
+		}
+	}
+	return no
 }
 
-// condition is [Condition.Holds] as a set.
-func (s *Space) condition(abi seccomp.ABI, c Condition) Node {
-	f, v, mask := fieldArg(c.Arg), c.Value, ^uint64(0)
+// values answers yes where any of those clauses holds that only give a value
+// of arg, and no elsewhere.
+func (s *Space) values(clauses []clause, arg int, yes, no Node) Node {
+	var f field
+	var entries []entry
+	for _, c := range clauses {
+		if c.isValue() && c.when[0].Arg == arg {
+			var v uint64
+			if f, _, v = c.when[0].operands(c.abi); v <= f.max() {
+				entries = append(entries, entry{v, True})
+			}
+		}
+	}
+	slices.SortFunc(entries, byValue)
+	entries = slices.Compact(entries)
+	if !s.behind(f, no) {
+		return s.IfThenElse(s.split(f, entries, False), yes, no)
+	}
+	for i := range entries {
+		entries[i].then = yes
+	}
+	return s.split(f, entries, no)
+}
+
+// where answers yes where c holds, and no elsewhere. Its conditions are joined
+// from the last tested to the first.
+func (s *Space) where(c clause, yes, no Node) Node {
+	for arg := 5; arg >= 0; arg-- {
+		for _, cond := range c.when {
+			if cond.Arg == arg {
+				yes = s.condition(c.abi, cond, yes, no)
+			}
+		}
+	}
+	return yes
+}
+
+// condition answers yes where c holds, and no elsewhere.
+func (s *Space) condition(abi seccomp.ABI, c Condition, yes, no Node) Node {
+	f, mask, v := c.operands(abi)
+	if s.behind(f, yes) && s.behind(f, no) {
+		return s.compare(f, mask, c.Op, v, yes, no)
+	}
+	return s.IfThenElse(s.compare(f, mask, c.Op, v, True, False), yes, no)
+}
+
+// behind reports whether n tests nothing before the end of f.
+func (s *Space) behind(f field, n Node) bool { return s.nodes[n].level >= f.end() }
+
+// operands are what c compares on abi: f & mask with v.
+func (c Condition) operands(abi seccomp.ABI) (f field, mask, v uint64) {
+	f, mask, v = fieldArg(c.Arg), ^uint64(0), c.Value
 	if c.Op == MaskedEQ {
 		mask = c.Mask
 	}
 	if abi.WordBits() == 32 {
-		f, v, mask = fieldArgLow(c.Arg), narrow(v), narrow(mask)
+		f, mask, v = fieldArgLow(c.Arg), narrow(mask), narrow(v)
 	}
 	if c.Op == MaskedEQ {
 		v &= mask
 	}
-	return s.compare(f, mask, c.Op, v)
+	return f, mask, v
 }
+
+// first is the argument that c asks about first.
+func (c clause) first() int {
+	first := c.when[0].Arg
+	for _, cond := range c.when[1:] {
+		first = min(first, cond.Arg)
+	}
+	return first
+}
+
+// isValue reports whether c asks for one value of an argument.
+func (c clause) isValue() bool { return len(c.when) == 1 && c.when[0].Op == EQ }
 
 // expand checks rules and makes their clauses.
 func expand(r Rules) (*compiledRules, error) {
-	c := &compiledRules{Rules: r, clauses: map[seccomp.ABI]map[uint32][]clause{}}
+	c := &compiledRules{Rules: r, clauses: map[seccomp.ABI][]clause{}}
 	var errs []error
 	if len(r.ABIs) == 0 {
 		errs = append(errs, errors.New("policy: no ABI is listed, so that every call would be stopped: list at least one"))
@@ -191,11 +285,10 @@ func expand(r Rules) (*compiledRules, error) {
 	for i, abi := range r.ABIs {
 		if !abi.Valid() || slices.Contains(r.ABIs[:i], abi) {
 			errs = append(errs, fmt.Errorf("policy: %v is listed twice or is no ABI", abi))
-			continue
 		}
-		c.clauses[abi] = map[uint32][]clause{}
 	}
-	for i, rule := range r.Rules {
+	for i := range r.Rules {
+		rule := &r.Rules[i]
 		if err := rule.check(); err != nil {
 			errs = append(errs, rule.errorf(err))
 			continue
@@ -205,23 +298,27 @@ func expand(r Rules) (*compiledRules, error) {
 				errs = append(errs, rule.errorf(fmt.Errorf("%v is no ABI", abi)))
 			}
 		}
-		for abi, byNumber := range c.clauses {
-			if len(rule.ABIs) > 0 && !slices.Contains(rule.ABIs, abi) {
-				continue
-			}
-			for _, cl := range rule.clauses(abi) {
-				cl.rule = i
-				byNumber[cl.nr] = append(byNumber[cl.nr], cl)
-			}
-		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	for _, abi := range r.ABIs {
+		clauses := make([]clause, 0, len(r.Rules))
+		for i := range r.Rules {
+			clauses = r.Rules[i].clauses(clauses, abi, i)
+		}
+		slices.SortFunc(clauses, func(a, b clause) int {
+			if a.nr != b.nr {
+				return cmp.Compare(a.nr, b.nr)
+			}
+			return r.precedence(a.rule, b.rule)
+		})
+		c.clauses[abi] = clauses
+	}
 	return c, nil
 }
 
-func (r Rule) check() error {
+func (r *Rule) check() error {
 	if r.Syscall != "" && !syscalls.Known(r.Syscall) {
 		if near, ok := syscalls.Nearest(r.Syscall); ok {
 			return fmt.Errorf("no ABI has a system call %q: is it %s?", r.Syscall, near)
@@ -239,26 +336,29 @@ func (r Rule) check() error {
 	return nil
 }
 
-func (r Rule) errorf(err error) error {
+func (r *Rule) errorf(err error) error {
 	if at := r.Origin.String(); at != "" {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 	return fmt.Errorf("policy: %w", err)
 }
 
-// clauses are the ways in which r applies to abi: its own number, and the
-// multiplexer's where the registers tell what the rule asks about.
-func (r Rule) clauses(abi seccomp.ABI) []clause {
-	if r.Syscall == "" {
-		return []clause{{abi: abi, nr: r.Number, when: r.When}}
+// clauses appends the ways in which r, which is rule i, applies to abi: its
+// own number, and the multiplexer's where the registers tell what the rule
+// asks about.
+func (r *Rule) clauses(out []clause, abi seccomp.ABI, i int) []clause {
+	if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
+		return out
 	}
-	var out []clause
+	if r.Syscall == "" {
+		return append(out, clause{abi: abi, nr: r.Number, rule: i, when: r.When})
+	}
 	if nr, ok := syscalls.Number(abi, r.Syscall); ok {
-		out = append(out, clause{abi: abi, nr: nr, when: r.When})
+		out = append(out, clause{abi: abi, nr: nr, rule: i, when: r.When})
 	}
 	if m, ok := syscalls.Through(abi, r.Syscall); ok {
 		if when, ok := through(m, r.When); ok {
-			out = append(out, clause{abi: abi, nr: m.Number, mux: true, when: when})
+			out = append(out, clause{abi: abi, nr: m.Number, rule: i, mux: true, when: when})
 		}
 	}
 	return out

@@ -39,10 +39,8 @@ func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
 	if !ok || !slices.Contains(r.ABIs, abi) {
 		return []Candidate{{Action: r.Unlisted.Canonical(), Reason: ByUnlisted}}
 	}
-	clauses := slices.Clone(r.clauses[abi][d.NR])
-	slices.SortStableFunc(clauses, func(a, b clause) int { return r.precedence(a.rule, b.rule) })
 	var out []Candidate
-	for _, c := range clauses {
+	for _, c := range r.of(abi, d.NR) {
 		when, possible := c.undecided(d.Args, known)
 		if !possible {
 			continue

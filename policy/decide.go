@@ -46,7 +46,7 @@ func (r *compiledRules) decide(d seccomp.Data) Decision {
 		return Decision{Action: r.Unlisted.Canonical(), Reason: ByUnlisted}
 	}
 	var matching []clause
-	for _, c := range r.clauses[abi][d.NR] {
+	for _, c := range r.of(abi, d.NR) {
 		if c.holds(d.Args) {
 			matching = append(matching, c)
 		}
@@ -54,7 +54,6 @@ func (r *compiledRules) decide(d seccomp.Data) Decision {
 	if len(matching) == 0 {
 		return Decision{Action: r.Default.Canonical(), Reason: ByDefault}
 	}
-	slices.SortStableFunc(matching, func(a, b clause) int { return r.precedence(a.rule, b.rule) })
 	first := matching[0]
 	decision := Decision{
 		Action:      r.Rules.Rules[first.rule].Action.Canonical(),

@@ -281,7 +281,7 @@ func (p *parser) condition() Node {
 	}
 	for op := EQ; op <= GT; op++ {
 		if p.accept(op.String()) {
-			return p.s.compare(f, mask, op, p.number())
+			return p.s.compare(f, mask, op, p.number(), True, False)
 		}
 	}
 	p.fail(at, "want ==, !=, <, <=, >, >= or in, not %s", at)

@@ -254,6 +254,40 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// Thousands of conditions without a pattern fit, whatever arguments they are
+// about, and mean what they say.
+func TestManyConditions(t *testing.T) {
+	r := arbitrary.New(1)
+	for _, args := range []int{1, 6} {
+		var values []uint64
+		b := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64, seccomp.ARM)
+		for i := range 5000 {
+			v := r.Uint64() >> (i % 2 * 32)
+			values = append(values, v, v+1)
+			b.Rule(seccomp.Allow, "write", policy.Arg(i%args).EQ(v))
+		}
+		b.Rule(seccomp.Log, "write", policy.Arg(0).LE(1<<20), policy.Arg(5).NE(values[0]))
+		p, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range values[:2000] {
+			d := seccomp.Data{Arch: seccomp.X86_64.Arch(), NR: 1}
+			if i%3 == 0 {
+				d.Arch, d.NR, v = seccomp.ARM.Arch(), 4, v&0xffffffff
+			}
+			d.Args[i/2%args] = v
+			decided, err := p.Decide(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Eval(d); got != decided.Action {
+				t.Errorf("%+v: diagram %v, rules %v", d, got, decided.Action)
+			}
+		}
+	}
+}
+
 // One sample of each way to ask, as it is written and read back.
 func TestTextIsReadable(t *testing.T) {
 	const text = `@1 {
@@ -508,4 +542,37 @@ func ExampleSubset() {
 	}
 	fmt.Println(ok, "number", call.NR)
 	// Output: false number 83
+}
+
+// BenchmarkBuildLarge builds what grows in one direction: values of one
+// argument of one call, rules on different arguments, ABIs.
+func BenchmarkBuildLarge(b *testing.B) {
+	r := arbitrary.New(1)
+	values := func(n, args int) *policy.Builder {
+		p := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.X86_64)
+		for i := range n {
+			p.Rule(seccomp.Allow, "write", policy.Arg(i%args).EQ(r.Uint64()))
+		}
+		return p
+	}
+	every := policy.New(seccomp.ReturnErrno(seccomp.EPERM), seccomp.ABIs()...).Add(dockerDefault(b).Rules...)
+	for _, c := range []struct {
+		name string
+		p    *policy.Builder
+	}{
+		{"values=1500", values(1500, 1)},
+		{"values=3000", values(3000, 1)},
+		{"values=20000", values(20000, 1)},
+		{"arguments=5000", values(5000, 6)},
+		{"abis=23", every},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.p.Build(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
