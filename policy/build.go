@@ -277,7 +277,39 @@ func (c clause) isValue() bool { return len(c.when) == 1 && c.when[0].Op == EQ }
 
 // expand checks rules and makes their clauses.
 func expand(r Rules) (*compiledRules, error) {
-	c := &compiledRules{Rules: r, clauses: map[seccomp.ABI][]clause{}}
+	calls, err := r.check()
+	if err != nil {
+		return nil, err
+	}
+	ranked := make([]int, len(r.Rules))
+	for i := range ranked {
+		ranked[i] = i
+	}
+	slices.SortFunc(ranked, r.precedence)
+	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
+	var found []clause
+	var order []uint64 // numbers, and behind each the place in found
+	for _, abi := range r.ABIs {
+		found, order = found[:0], order[:0]
+		for _, i := range ranked {
+			found = r.Rules[i].clauses(found, abi, i, calls[i])
+		}
+		for i, cl := range found {
+			order = append(order, uint64(cl.nr)<<32|uint64(i))
+		}
+		slices.Sort(order)
+		clauses := make([]clause, len(found))
+		for i, key := range order {
+			clauses[i] = found[uint32(key)]
+		}
+		c.clauses[abi] = clauses
+	}
+	return c, nil
+}
+
+// check reports all mistakes at once, and returns the calls that the rules
+// name.
+func (r *Rules) check() ([]syscalls.Call, error) {
 	var errs []error
 	if len(r.ABIs) == 0 {
 		errs = append(errs, errors.New("policy: no ABI is listed, so that every call would be stopped: list at least one"))
@@ -287,9 +319,11 @@ func expand(r Rules) (*compiledRules, error) {
 			errs = append(errs, fmt.Errorf("policy: %v is listed twice or is no ABI", abi))
 		}
 	}
+	calls := make([]syscalls.Call, len(r.Rules))
 	for i := range r.Rules {
 		rule := &r.Rules[i]
-		if err := rule.check(); err != nil {
+		call, err := rule.check()
+		if err != nil {
 			errs = append(errs, rule.errorf(err))
 			continue
 		}
@@ -298,42 +332,30 @@ func expand(r Rules) (*compiledRules, error) {
 				errs = append(errs, rule.errorf(fmt.Errorf("%v is no ABI", abi)))
 			}
 		}
+		calls[i] = call
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	for _, abi := range r.ABIs {
-		clauses := make([]clause, 0, len(r.Rules))
-		for i := range r.Rules {
-			clauses = r.Rules[i].clauses(clauses, abi, i)
-		}
-		slices.SortFunc(clauses, func(a, b clause) int {
-			if a.nr != b.nr {
-				return cmp.Compare(a.nr, b.nr)
-			}
-			return r.precedence(a.rule, b.rule)
-		})
-		c.clauses[abi] = clauses
-	}
-	return c, nil
+	return calls, errors.Join(errs...)
 }
 
-func (r *Rule) check() error {
-	if r.Syscall != "" && !syscalls.Known(r.Syscall) {
-		if near, ok := syscalls.Nearest(r.Syscall); ok {
-			return fmt.Errorf("no ABI has a system call %q: is it %s?", r.Syscall, near)
+func (r *Rule) check() (call syscalls.Call, err error) {
+	if r.Syscall != "" {
+		var ok bool
+		if call, ok = syscalls.Find(r.Syscall); !ok {
+			if near, ok := syscalls.Nearest(r.Syscall); ok {
+				return call, fmt.Errorf("no ABI has a system call %q: is it %s?", r.Syscall, near)
+			}
+			return call, fmt.Errorf("no ABI has a system call %q", r.Syscall)
 		}
-		return fmt.Errorf("no ABI has a system call %q", r.Syscall)
 	}
 	for _, c := range r.When {
 		if c.Arg < 0 || c.Arg > 5 {
-			return fmt.Errorf("condition on argument %d: a call has arguments 0 to 5", c.Arg)
+			return call, fmt.Errorf("condition on argument %d: a call has arguments 0 to 5", c.Arg)
 		}
 		if c.Op < EQ || c.Op > MaskedEQ {
-			return fmt.Errorf("condition on argument %d has no operator", c.Arg)
+			return call, fmt.Errorf("condition on argument %d has no operator", c.Arg)
 		}
 	}
-	return nil
+	return call, nil
 }
 
 func (r *Rule) errorf(err error) error {
@@ -343,20 +365,20 @@ func (r *Rule) errorf(err error) error {
 	return fmt.Errorf("policy: %w", err)
 }
 
-// clauses appends the ways in which r, which is rule i, applies to abi: its
-// own number, and the multiplexer's where the registers tell what the rule
-// asks about.
-func (r *Rule) clauses(out []clause, abi seccomp.ABI, i int) []clause {
+// clauses appends the ways in which r, which is rule i and about call, applies
+// to abi: its own number, and the multiplexer's where the registers tell what
+// the rule asks about.
+func (r *Rule) clauses(out []clause, abi seccomp.ABI, i int, call syscalls.Call) []clause {
 	if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
 		return out
 	}
 	if r.Syscall == "" {
 		return append(out, clause{abi: abi, nr: r.Number, rule: i, when: r.When})
 	}
-	if nr, ok := syscalls.Number(abi, r.Syscall); ok {
+	if nr, ok := call.Number(abi); ok {
 		out = append(out, clause{abi: abi, nr: nr, rule: i, when: r.When})
 	}
-	if m, ok := syscalls.Through(abi, r.Syscall); ok {
+	if m, ok := call.Through(abi); ok {
 		if when, ok := through(m, r.When); ok {
 			out = append(out, clause{abi: abi, nr: m.Number, rule: i, mux: true, when: when})
 		}

@@ -21,19 +21,53 @@ func (s space) number(id int) int32 { return numberTable[s.column][id] }
 // order lists the ids of the calls by ascending number.
 func (s space) order() []uint16 { return orderTable[s.first:s.past] }
 
+// Call is a system call, which each ABI may have by a number of its own. It
+// spares whoever asks about several ABIs all but one search for the name.
+type Call struct {
+	id  uint16
+	mux *multiplexedCall // nil where no multiplexer makes it
+}
+
+// Find is the named call; ok is false where no ABI has one of that name. It
+// costs a binary search over the names.
+func Find(name string) (c Call, ok bool) {
+	id, ok := lookup(name)
+	if !ok {
+		return Call{}, false
+	}
+	c.id = uint16(id)
+	i, ok := slices.BinarySearchFunc(multiplexed[:], c.id, func(m multiplexedCall, id uint16) int {
+		return cmp.Compare(m.id, id)
+	})
+	if ok {
+		c.mux = &multiplexed[i]
+	}
+	return c, true
+}
+
+// Number is [Number] of c.
+func (c Call) Number(abi seccomp.ABI) (nr uint32, ok bool) { return numberOf(abi, c.id) }
+
+func numberOf(abi seccomp.ABI, id uint16) (nr uint32, ok bool) {
+	if !abi.Valid() {
+		return 0, false
+	}
+	n := spaces[abi].number(int(id))
+	if n < 0 {
+		return 0, false
+	}
+	return abi.Base() + uint32(n), true
+}
+
 // Number is the number of the named call on abi; ok is false where the name is
 // unknown, where abi has no such call, or has it only through a multiplexer
 // (see [Through]). It costs a binary search over the names.
 func Number(abi seccomp.ABI, name string) (nr uint32, ok bool) {
 	id, ok := lookup(name)
-	if !ok || !abi.Valid() {
+	if !ok {
 		return 0, false
 	}
-	n := spaces[abi].number(id)
-	if n < 0 {
-		return 0, false
-	}
-	return abi.Base() + uint32(n), true
+	return numberOf(abi, uint16(id))
 }
 
 // Name is the name of number nr on abi; ok is false where no call has that

@@ -1,10 +1,6 @@
 package syscalls
 
-import (
-	"slices"
-
-	"github.com/callgate/callgate/seccomp"
-)
+import "github.com/callgate/callgate/seccomp"
 
 // Multiplexed is a second way to make a call: through a multiplexer, a system
 // call whose first register says which call is meant. The direct call may
@@ -23,7 +19,7 @@ type Multiplexed struct {
 // multiplexedCall is a row of the generated table.
 type multiplexedCall struct {
 	id    uint16
-	by    string
+	by    uint16 // the id of the multiplexer
 	call  uint32
 	nargs uint8
 	args  [6]int8
@@ -34,25 +30,26 @@ type multiplexedCall struct {
 // as its call number and every argument from memory, ipc the low half of an
 // unsigned int.
 func Through(abi seccomp.ABI, name string) (m Multiplexed, ok bool) {
-	id, ok := lookup(name)
+	c, ok := Find(name)
 	if !ok {
 		return m, false
 	}
-	i, ok := slices.BinarySearchFunc(multiplexed[:], id, func(c multiplexedCall, id int) int {
-		return int(c.id) - id
-	})
+	return c.Through(abi)
+}
+
+// Through is [Through] of c.
+func (c Call) Through(abi seccomp.ABI) (m Multiplexed, ok bool) {
+	if c.mux == nil {
+		return m, false
+	}
+	nr, ok := numberOf(abi, c.mux.by)
 	if !ok {
 		return m, false
 	}
-	c := multiplexed[i]
-	nr, ok := Number(abi, c.by)
-	if !ok {
-		return m, false
-	}
-	m = Multiplexed{By: c.by, Number: nr, Call: c.call, Mask: 0xffffffff}
-	m.Args = append(m.Args, c.args[:c.nargs]...)
-	if c.by == "ipc" {
-		m.adaptIPC(abi, name)
+	m = Multiplexed{By: nameOf(int(c.mux.by)), Number: nr, Call: c.mux.call, Mask: 0xffffffff}
+	m.Args = append(m.Args, c.mux.args[:c.mux.nargs]...)
+	if m.By == "ipc" {
+		m.adaptIPC(abi, nameOf(int(c.id)))
 	}
 	return m, true
 }

@@ -117,7 +117,8 @@ func emitThrough(b *bytes.Buffer, calls []call) {
 	list(b, "are the calls that a multiplexer makes too, by ascending id.", "multiplexed", "[...]multiplexedCall", ids, func(id int) string {
 		t := calls[id].through
 		regs := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(t.args)), ", "), "[]")
-		return fmt.Sprintf("{%d, %q, %d, %d, [6]int8{%s}}", id, t.by, t.call, len(t.args), regs)
+		by := slices.IndexFunc(calls, func(c call) bool { return c.name == t.by })
+		return fmt.Sprintf("{%d, %d, %d, %d, [6]int8{%s}}", id, by, t.call, len(t.args), regs)
 	})
 }
 
