@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/callgate/callgate/seccomp"
 )
@@ -21,31 +20,17 @@ func (s space) number(id int) int32 { return numberTable[s.column][id] }
 // order lists the ids of the calls by ascending number.
 func (s space) order() []uint16 { return orderTable[s.first:s.past] }
 
-// Call is a system call, which each ABI may have by a number of its own. It
-// spares whoever asks about several ABIs all but one search for the name.
-type Call struct {
-	id  uint16
-	mux *multiplexedCall // nil where no multiplexer makes it
-}
+// Call is a system call, which each ABI may have by a number of its own:
+// whoever asks about one on several ABIs need search for its name only once.
+type Call struct{ id uint16 }
 
-// Find is the named call; ok is false where no ABI has one of that name. It
-// costs a binary search over the names.
+// Find is the named call; ok is false where no ABI has one of that name.
 func Find(name string) (c Call, ok bool) {
 	id, ok := lookup(name)
-	if !ok {
-		return Call{}, false
-	}
-	c.id = uint16(id)
-	i, ok := slices.BinarySearchFunc(multiplexed[:], c.id, func(m multiplexedCall, id uint16) int {
-		return cmp.Compare(m.id, id)
-	})
-	if ok {
-		c.mux = &multiplexed[i]
-	}
-	return c, true
+	return Call{uint16(id)}, ok
 }
 
-// Number is [Number] of c.
+// Number is what the function [Number] tells of c.
 func (c Call) Number(abi seccomp.ABI) (nr uint32, ok bool) { return numberOf(abi, c.id) }
 
 func numberOf(abi seccomp.ABI, id uint16) (nr uint32, ok bool) {
@@ -61,7 +46,7 @@ func numberOf(abi seccomp.ABI, id uint16) (nr uint32, ok bool) {
 
 // Number is the number of the named call on abi; ok is false where the name is
 // unknown, where abi has no such call, or has it only through a multiplexer
-// (see [Through]). It costs a binary search over the names.
+// (see [Through]).
 func Number(abi seccomp.ABI, name string) (nr uint32, ok bool) {
 	id, ok := lookup(name)
 	if !ok {
@@ -121,19 +106,20 @@ func Names() []string {
 
 func nameOf(id int) string { return nameText[nameStart[id]:nameStart[id+1]] }
 
-// lookup is the id of a name: its place among all names in byte order.
+// lookup is the id of a name: its place among all names in byte order. It
+// looks from the slot that the name's hash (FNV-1a) tells to the next free one.
 func lookup(name string) (id int, ok bool) {
-	lo, hi := 0, numNames
-	for lo < hi {
-		mid := int(uint(lo+hi) / 2)
-		switch strings.Compare(nameOf(mid), name) {
-		case 0:
-			return mid, true
-		case -1:
-			lo = mid + 1
-		default:
-			hi = mid
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	for ; ; h++ {
+		slot := int(nameSlots[h%uint32(len(nameSlots))])
+		switch {
+		case slot == 0:
+			return 0, false
+		case nameOf(slot-1) == name:
+			return slot - 1, true
 		}
 	}
-	return 0, false
 }

@@ -124,3 +124,29 @@ func TestNames(t *testing.T) {
 		t.Error("knows a name that does not exist")
 	}
 }
+
+func TestFind(t *testing.T) {
+	for _, name := range Names() {
+		c, ok := Find(name)
+		if !ok {
+			t.Fatalf("%s is not found", name)
+		}
+		for _, abi := range append(seccomp.ABIs(), 0, 99) {
+			a, okA := c.Number(abi)
+			b, okB := Number(abi, name)
+			if a != b || okA != okB {
+				t.Errorf("%v %s: %d and %d", abi, name, a, b)
+			}
+			m, okM := c.Through(abi)
+			n, okN := Through(abi, name)
+			if okM != okN || m.Number != n.Number || m.Call != n.Call {
+				t.Errorf("%v %s: %v and %v", abi, name, m, n)
+			}
+		}
+	}
+	for _, name := range []string{"", "rea", "reads", "READ", "read\x00"} {
+		if _, ok := Find(name); ok || Known(name) {
+			t.Errorf("%q is found", name)
+		}
+	}
+}

@@ -18,7 +18,6 @@ type Multiplexed struct {
 
 // multiplexedCall is a row of the generated table.
 type multiplexedCall struct {
-	id    uint16
 	by    uint16 // the id of the multiplexer
 	call  uint32
 	nargs uint8
@@ -37,17 +36,19 @@ func Through(abi seccomp.ABI, name string) (m Multiplexed, ok bool) {
 	return c.Through(abi)
 }
 
-// Through is [Through] of c.
+// Through is what the function [Through] tells of c.
 func (c Call) Through(abi seccomp.ABI) (m Multiplexed, ok bool) {
-	if c.mux == nil {
+	row := multiplexedRow[c.id]
+	if row == 0 {
 		return m, false
 	}
-	nr, ok := numberOf(abi, c.mux.by)
+	call := &multiplexed[row-1]
+	nr, ok := numberOf(abi, call.by)
 	if !ok {
 		return m, false
 	}
-	m = Multiplexed{By: nameOf(int(c.mux.by)), Number: nr, Call: c.mux.call, Mask: 0xffffffff}
-	m.Args = append(m.Args, c.mux.args[:c.mux.nargs]...)
+	m = Multiplexed{By: nameOf(int(call.by)), Number: nr, Call: call.call, Mask: 0xffffffff}
+	m.Args = append(m.Args, call.args[:call.nargs]...)
 	if m.By == "ipc" {
 		m.adaptIPC(abi, nameOf(int(c.id)))
 	}

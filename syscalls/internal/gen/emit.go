@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"hash/fnv"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -63,6 +65,24 @@ func emitNames(b *bytes.Buffer, calls []call) {
 	}
 	fmt.Fprintf(b, "%q\n", line)
 	list(b, "is where each name begins in nameText.", "nameStart", "[numNames + 1]uint16", start, decimal[int])
+	emitSlots(b, calls)
+}
+
+// emitSlots writes the names as a hash table with open addressing, at least
+// half of it free.
+func emitSlots(b *bytes.Buffer, calls []call) {
+	slots := make([]int, 1<<bits.Len(uint(2*len(calls)-1)))
+	for id, c := range calls {
+		h := fnv.New32a()
+		h.Write([]byte(c.name))
+		i := int(h.Sum32()) % len(slots)
+		for slots[i] != 0 {
+			i = (i + 1) % len(slots)
+		}
+		slots[i] = id + 1
+	}
+	list(b, "holds the place of each name, counted from 1, in the first free slot from that of its hash on.", "nameSlots",
+		fmt.Sprintf("[%d]uint16", len(slots)), slots, decimal[int])
 }
 
 func emitSince(b *bytes.Buffer, calls []call) {
@@ -109,17 +129,20 @@ func mask(abis []seccomp.ABI) (m uint32) {
 
 func emitThrough(b *bytes.Buffer, calls []call) {
 	var ids []int
+	rows := make([]int, len(calls))
 	for id, c := range calls {
 		if c.through.by != "" {
 			ids = append(ids, id)
+			rows[id] = len(ids)
 		}
 	}
 	list(b, "are the calls that a multiplexer makes too, by ascending id.", "multiplexed", "[...]multiplexedCall", ids, func(id int) string {
 		t := calls[id].through
-		regs := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(t.args)), ", "), "[]")
 		by := slices.IndexFunc(calls, func(c call) bool { return c.name == t.by })
-		return fmt.Sprintf("{%d, %d, %d, %d, [6]int8{%s}}", id, by, t.call, len(t.args), regs)
+		regs := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(t.args)), ", "), "[]")
+		return fmt.Sprintf("{%d, %d, %d, [6]int8{%s}}", by, t.call, len(t.args), regs)
 	})
+	list(b, "is the row of each call in multiplexed, counted from 1, 0 for none.", "multiplexedRow", "[numNames]uint8", rows, decimal[int])
 }
 
 // emitNumbers writes the distinct columns of numbers, each with the ids of its
