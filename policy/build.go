@@ -120,9 +120,14 @@ func (s *Space) split(f field, entries []entry, rest Node) Node {
 	}
 	level := f.first
 	f.first, f.bits = f.first+1, f.bits-1
-	i, _ := slices.BinarySearchFunc(entries, 1, func(e entry, one uint64) int {
-		return cmp.Compare(e.value>>f.bits&1, one)
-	})
+	i, n := 0, len(entries) // the first with the bit set is one of i to n
+	for i < n {
+		if mid := (i + n) / 2; entries[mid].value>>f.bits&1 == 0 {
+			i = mid + 1
+		} else {
+			n = mid
+		}
+	}
 	return s.branch(level, s.split(f, entries[:i], rest), s.split(f, entries[i:], rest))
 }
 
@@ -287,8 +292,8 @@ func expand(r Rules) (*compiledRules, error) {
 	}
 	slices.SortFunc(ranked, r.precedence)
 	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
-	var found []clause
-	var order []uint64 // numbers, and behind each the place in found
+	found := make([]clause, 0, 2*len(r.Rules))
+	order := make([]uint64, 0, 2*len(r.Rules)) // numbers, and behind each the place in found
 	for _, abi := range r.ABIs {
 		found, order = found[:0], order[:0]
 		for _, i := range ranked {

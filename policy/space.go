@@ -77,11 +77,11 @@ func NewSpace(limit int) *Space {
 	}
 	s := &Space{
 		limit: limit, steps: limit * stepsPerNode,
-		unique: make([]Node, 1<<10), cache: make([]cached, 1<<10),
+		nodes:  make([]node, 2, 1<<10),
+		unique: make([]Node, 1<<11), cache: make([]cached, 1<<10),
 	}
-	s.nodes = append(s.nodes,
-		node{terminalLevel, 0, kindBool},
-		node{terminalLevel, 1, kindBool})
+	s.nodes[False] = node{terminalLevel, 0, kindBool}
+	s.nodes[True] = node{terminalLevel, 1, kindBool}
 	return s
 }
 
