@@ -163,12 +163,17 @@ func (s *Space) IfThenElse(f, g, h Node) Node {
 	case s.full:
 		return False
 	}
+	// A bit that stands before all else is the node itself.
+	level := min(s.nodes[g].level, s.nodes[h].level)
+	if t := s.nodes[f]; t.level < level && t.lo == False && t.hi == True {
+		return s.branch(t.level, h, g)
+	}
 	slot := hash(uint32(f), uint32(g), uint32(h)) & uint32(len(s.cache)-1)
 	if c := s.cache[slot]; c.f == f && c.g == g && c.h == h {
 		return c.result
 	}
 	s.spend(1)
-	level := min(s.nodes[f].level, s.nodes[g].level, s.nodes[h].level)
+	level = min(level, s.nodes[f].level)
 	f0, f1 := s.branches(f, level)
 	g0, g1 := s.branches(g, level)
 	h0, h1 := s.branches(h, level)
