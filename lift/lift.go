@@ -13,14 +13,21 @@ import (
 //
 // Forward: jumps only go forward, so that one pass in the order of the
 // instructions knows what every register holds before each of them, bit by
-// bit, as sets of calls. Where ways meet that left different values in a
-// register that is still needed, its bits become "if the call came this way,
-// this bit, else that one". Backward: the answer of an instruction is the
-// answer of the next one, of one of two that its test selects, or a verdict.
+// bit, as sets of calls. An instruction with what the registers hold there is a
+// point. Where ways meet that left different values in a register that is still
+// needed, there is a point for each; where these would be more than maxPoints,
+// one takes their place in which each bit is "if the call came this way, this
+// bit, else that one".
+// Backward: the answer of a point is the answer of the next one, of one of two
+// that its test selects, or a verdict.
 //
-// Each instruction is looked at twice however many ways lead to it, so the
-// cost is that of the diagrams: small for whatever a compiler emits. Where
-// arithmetic makes them outgrow the space the program is refused.
+// Each point is looked at twice however many ways lead to it, so the cost is
+// that of the diagrams: small for whatever a compiler emits. Where arithmetic
+// makes them outgrow the space the program is refused.
+
+// maxPoints is how many points an instruction has at most: compilers share a
+// test between a handful of words.
+const maxPoints = 8
 
 // Limit is the number of diagram nodes that [Program] and [Stack] spend on a
 // program before they refuse it. Docker's default filter takes some thousand.
@@ -87,16 +94,13 @@ func Into(s *policy.Space, p bpf.Program, order binary.ByteOrder) (policy.Node, 
 			return 0, l.refuse(pc)
 		}
 	}
-	answers := make([]policy.Node, len(p))
-	for pc := len(p) - 1; pc >= 0; pc-- {
-		if l.reached(pc) {
-			answers[pc] = l.answer(pc, answers)
-		}
+	for i := len(l.points) - 1; i >= 0; i-- {
+		l.points[i].answer = l.answer(&l.points[i])
 		if l.full() {
-			return 0, l.refuse(pc)
+			return 0, l.refuse(l.points[i].pc)
 		}
 	}
-	return answers[0], nil
+	return l.points[0].answer, nil
 }
 
 func (l *lifter) refuse(pc int) error {
@@ -106,13 +110,12 @@ func (l *lifter) refuse(pc int) error {
 type lifter struct {
 	s       *policy.Space
 	p       bpf.Program
-	words   [seccomp.DataSize / 4]*word // by offset / 4
+	order   binary.ByteOrder
+	words   [seccomp.DataSize / 4]*word // by offset / 4; those that were loaded
 	live    []registers
-	before  []state       // what the registers hold before each instruction
-	after   []state       // and behind it
-	tests   []policy.Node // the calls for which each conditional jump holds
+	points  []point
 	into    [][]edge      // the ways to each instruction
-	reaches []policy.Node // the calls that reach each instruction; as far as needed
+	reaches []policy.Node // the calls that reach each point; as far as needed
 
 	verdicts int // the values that were taken apart into verdicts
 }
@@ -121,91 +124,128 @@ type lifter struct {
 // beside the space, so that it counts as well.
 func (l *lifter) full() bool { return l.s.Full() || l.verdicts > l.s.Limit()/2 }
 
-// edge is a way from one instruction to another: for the calls of from that
-// are in the set when, or for those that are not.
-type edge struct {
-	from int
-	when policy.Node
-	not  bool
+// point is an instruction with what the registers hold there.
+type point struct {
+	pc     int
+	state  state       // before the instruction, and once that is executed behind it
+	test   policy.Node // the calls for which a conditional jump holds
+	holds  int         // the point to which it goes on, where it holds
+	fails  int         // and where it does not
+	answer policy.Node
 }
 
-// state is what the registers hold before an instruction; nil where that does
-// not matter, for the register is not read again before it is written.
+// edge is a way from one point to another: for the calls that are in the set
+// when, or for those that are not.
+type edge struct {
+	from, to int
+	when     policy.Node
+	not      bool
+}
+
+// state is what the registers hold; nil where that does not matter, for the
+// register is not read again before it is written.
 type state [numRegisters]*word
 
+func (st *state) equal(other *state) bool {
+	for r, v := range st {
+		if w := other[r]; v != w && (v == nil || w == nil || *v != *w) {
+			return false
+		}
+	}
+	return true
+}
+
 func newLifter(s *policy.Space, p bpf.Program, order binary.ByteOrder) *lifter {
-	l := &lifter{
-		s: s, p: p,
-		live:    liveRegisters(p),
-		before:  make([]state, len(p)),
-		after:   make([]state, len(p)),
-		tests:   make([]policy.Node, len(p)),
-		into:    make([][]edge, len(p)),
-		reaches: []policy.Node{policy.True},
+	return &lifter{
+		s: s, p: p, order: order,
+		live:   liveRegisters(p),
+		points: make([]point, 0, len(p)),
+		into:   make([][]edge, len(p)),
 	}
-	for i := range l.words {
-		w, _ := policy.WordAt(order, uint32(4*i))
-		l.words[i] = new(word)
-		for b := range l.words[i] {
-			l.words[i][b] = s.Bit(w, uint(b))
-		}
-	}
-	return l
 }
 
-func (l *lifter) reached(pc int) bool { return pc == 0 || len(l.into[pc]) > 0 }
-
-// forward computes the states before and behind pc, and notes where control
-// goes from there.
+// forward makes the points of instruction pc, and notes where control goes
+// from there.
 func (l *lifter) forward(pc int) {
-	switch {
-	case !l.reached(pc):
-		return
-	case pc == 0:
+	first := len(l.points)
+	if pc == 0 {
 		zero := constant(0)
-		for r := range l.before[0] {
-			l.before[0][r] = zero
+		start := point{}
+		for r := range start.state {
+			start.state[r] = zero
 		}
-	default:
-		l.merge(pc)
+		l.points = append(l.points, start)
 	}
-	l.after[pc] = l.execute(pc)
+	for i := range l.into[pc] {
+		l.enter(pc, first, &l.into[pc][i])
+		if len(l.points)-first > maxPoints {
+			l.merge(first, l.into[pc][:i+1])
+		}
+	}
+	for _, e := range l.into[pc] {
+		if e.not {
+			l.points[e.from].fails = e.to
+		} else {
+			l.points[e.from].holds = e.to
+		}
+	}
 	holds, fails := l.p[pc].Targets(pc)
-	switch {
-	case l.p[pc].IsJump():
-		l.tests[pc] = l.test(pc)
-		l.pass(pc, holds, l.tests[pc], policy.False)
-		l.pass(pc, fails, l.tests[pc], policy.True)
-	case holds >= 0:
-		l.pass(pc, holds, policy.True, policy.False)
+	for i := first; i < len(l.points); i++ {
+		at := &l.points[i]
+		l.execute(at)
+		switch {
+		case l.p[pc].IsJump():
+			at.test = l.test(at)
+			l.pass(holds, edge{from: i, when: at.test})
+			l.pass(fails, edge{from: i, when: at.test, not: true})
+		case holds >= 0:
+			l.pass(holds, edge{from: i, when: policy.True})
+		}
 	}
 }
 
-// pass adds a way, unless no call can take it.
-func (l *lifter) pass(from, to int, when, unless policy.Node) {
-	if when != unless {
-		l.into[to] = append(l.into[to], edge{from, when, unless == policy.True})
+// pass adds a way to instruction pc, unless no call can take it.
+func (l *lifter) pass(pc int, e edge) {
+	if e.not && e.when != policy.True || !e.not && e.when != policy.False {
+		l.into[pc] = append(l.into[pc], e)
 	}
 }
 
-// merge joins the states that the ways to pc leave.
-func (l *lifter) merge(pc int) {
-	edges := l.into[pc]
-	st := l.after[edges[0].from]
+// enter makes a way end at a point of instruction pc, whose points start at
+// first.
+func (l *lifter) enter(pc, first int, e *edge) {
+	st := l.points[e.from].state
 	for r := range st {
 		if l.live[pc]&(1<<r) == 0 {
 			st[r] = nil
 		}
 	}
-	for _, e := range edges[1:] {
-		next := l.after[e.from]
-		for r, v := range st {
-			if v != nil && v != next[r] && *v != *next[r] {
-				st[r] = l.choose(l.came(e), next[r], v)
+	e.to = first
+	for e.to < len(l.points) && !l.points[e.to].state.equal(&st) {
+		e.to++
+	}
+	if e.to == len(l.points) {
+		l.points = append(l.points, point{pc: pc, state: st})
+	}
+}
+
+// merge makes one point of all from first on, which edges lead to.
+func (l *lifter) merge(first int, edges []edge) {
+	into := &l.points[first].state
+	for i := range edges {
+		e := &edges[i]
+		if e.to == first {
+			continue
+		}
+		came := l.came(*e)
+		for r, w := range l.points[e.to].state {
+			if v := into[r]; v != w && *v != *w {
+				into[r] = l.choose(came, w, v)
 			}
 		}
+		e.to = first
 	}
-	l.before[pc] = st
+	l.points = l.points[:first+1]
 }
 
 // came is the set of calls that take a way.
@@ -219,26 +259,31 @@ func (l *lifter) take(set policy.Node, e edge) policy.Node {
 	return l.s.And(e.when, set)
 }
 
-// reach is the set of calls that reach pc. It is needed only where ways with
-// different values meet, and then for all instructions before.
-func (l *lifter) reach(pc int) policy.Node {
-	for at := len(l.reaches); at <= pc; at++ {
+// reach is the set of calls that reach a point. It is needed only where many
+// ways with different values meet, and then for all points before.
+func (l *lifter) reach(point int) policy.Node {
+	for at := len(l.reaches); at <= point; at++ {
 		set := policy.False
-		for _, e := range l.into[at] {
-			set = l.s.Or(set, l.take(l.reaches[e.from], e))
+		if at == 0 {
+			set = policy.True
+		}
+		for _, e := range l.into[l.points[at].pc] {
+			if e.to == at {
+				set = l.s.Or(set, l.take(l.reaches[e.from], e))
+			}
 		}
 		l.reaches = append(l.reaches, set)
 	}
-	return l.reaches[pc]
+	return l.reaches[point]
 }
 
-// execute is the state behind instruction pc.
-func (l *lifter) execute(pc int) state {
-	st := l.before[pc]
-	i := l.p[pc]
+// execute makes the state at a point that behind the instruction.
+func (l *lifter) execute(at *point) {
+	st := &at.state
+	i := l.p[at.pc]
 	switch i.Code {
 	case bpf.LoadAbs:
-		st[regA] = l.words[i.K/4]
+		st[regA] = l.load(i.K / 4)
 	case bpf.LoadImm:
 		st[regA] = constant(i.K)
 	case bpf.LoadLen:
@@ -261,24 +306,35 @@ func (l *lifter) execute(pc int) state {
 		st[regA] = st[regX]
 	default:
 		if i.Code&bpf.ClassMask == bpf.ClassALU {
-			st[regA] = l.arithmetic(pc)
+			st[regA] = l.arithmetic(at)
 		}
 	}
-	return st
 }
 
-// operand is the constant or the register that instruction pc works with.
-func (l *lifter) operand(pc int) *word {
-	if i := l.p[pc]; !i.ReadsX() {
+// load is the word of the call at an offset, in words.
+func (l *lifter) load(i uint32) *word {
+	if l.words[i] == nil {
+		w, _ := policy.WordAt(l.order, 4*i)
+		l.words[i] = new(word)
+		for b := range l.words[i] {
+			l.words[i][b] = l.s.Bit(w, uint(b))
+		}
+	}
+	return l.words[i]
+}
+
+// operand is the constant or the register that the instruction works with.
+func (l *lifter) operand(at *point) *word {
+	if i := l.p[at.pc]; !i.ReadsX() {
 		return constant(i.K)
 	}
-	return l.before[pc][regX]
+	return at.state[regX]
 }
 
-// test is the set of calls for which the conditional jump at pc holds.
-func (l *lifter) test(pc int) policy.Node {
-	a, b := l.before[pc][regA], l.operand(pc)
-	switch l.p[pc].Code &^ bpf.SourceX {
+// test is the set of calls for which the conditional jump holds.
+func (l *lifter) test(at *point) policy.Node {
+	a, b := at.state[regA], l.operand(at)
+	switch l.p[at.pc].Code &^ bpf.SourceX {
 	case bpf.JumpEQ:
 		return l.equal(a, b)
 	case bpf.JumpGT:
@@ -289,23 +345,22 @@ func (l *lifter) test(pc int) policy.Node {
 	return l.common(a, b)
 }
 
-// answer is the diagram from instruction pc on.
-func (l *lifter) answer(pc int, answers []policy.Node) policy.Node {
-	i := l.p[pc]
-	holds, fails := i.Targets(pc)
+// answer is the diagram from a point on.
+func (l *lifter) answer(at *point) policy.Node {
+	i := l.p[at.pc]
 	switch {
 	case i.Code == bpf.Return:
 		return l.s.Return(visible(seccomp.Action(i.K)))
 	case i.Code == bpf.ReturnA:
-		return l.verdict(*l.before[pc][regA], map[word]policy.Node{})
+		return l.verdict(*at.state[regA], map[word]policy.Node{})
 	case i.Code == bpf.DivX:
 		// The kernel ends the filter with 0.
-		zero := l.equal(l.before[pc][regX], constant(0))
-		return l.s.IfThenElse(zero, l.s.Return(seccomp.KillThread), answers[holds])
+		zero := l.equal(at.state[regX], constant(0))
+		return l.s.IfThenElse(zero, l.s.Return(seccomp.KillThread), l.points[at.holds].answer)
 	case i.IsJump():
-		return l.s.IfThenElse(l.tests[pc], answers[holds], answers[fails])
+		return l.s.IfThenElse(at.test, l.points[at.holds].answer, l.points[at.fails].answer)
 	}
-	return answers[holds]
+	return l.points[at.holds].answer
 }
 
 // verdict is the diagram that answers with the value of v. It asks about one

@@ -13,10 +13,13 @@ import (
 	"testing"
 
 	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/compile"
 	"github.com/callgate/callgate/internal/arbitrary"
 	"github.com/callgate/callgate/internal/need"
+	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
+	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
 )
 
@@ -308,6 +311,30 @@ func FuzzLift(f *testing.F) {
 
 func BenchmarkDocker(b *testing.B) {
 	p := dockerFilter(b, "def")
+	for b.Loop() {
+		if _, err := lift.Program(p, little); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(p)), "insns")
+}
+
+// BenchmarkCompiled lifts what package compile makes of Docker's default.
+func BenchmarkCompiled(b *testing.B) {
+	src, err := source.Open("docker:default", source.Options{
+		Env: profile.DockerEnv(seccomp.X86_64, seccomp.Version{Major: 6, Minor: 12}),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	policy, err := src.Policy()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := compile.Compile(policy, compile.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		if _, err := lift.Program(p, little); err != nil {
 			b.Fatal(err)

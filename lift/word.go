@@ -79,10 +79,10 @@ func (l *lifter) common(a, b *word) policy.Node {
 	return set
 }
 
-// arithmetic is the result of the ALU instruction at pc.
-func (l *lifter) arithmetic(pc int) *word {
-	a, b := l.before[pc][regA], l.operand(pc)
-	switch l.p[pc].Code & bpf.OpMask {
+// arithmetic is the result of an ALU instruction.
+func (l *lifter) arithmetic(at *point) *word {
+	a, b := at.state[regA], l.operand(at)
+	switch l.p[at.pc].Code & bpf.OpMask {
 	case bpf.OpAdd:
 		return l.add(a, b, policy.False)
 	case bpf.OpSub:
