@@ -103,8 +103,8 @@ func object[T any](d *decoder, n *node, into *T, fields []field[T]) {
 		return
 	}
 	var seen [16]Pos
-	for i := range n.keys {
-		key := &n.keys[i]
+	for i := 0; i < len(n.elems); i += 2 {
+		key, value := &n.elems[i], &n.elems[i+1]
 		at := findKey(key.text, fields)
 		if at < 0 {
 			unknownKey(d, key, fields)
@@ -119,12 +119,12 @@ func object[T any](d *decoder, n *node, into *T, fields []field[T]) {
 		}
 		seen[at] = key.at
 		if f.read == nil || f.read(d.engine.facts()) {
-			f.decode(d, &n.elems[i], into)
+			f.decode(d, value, into)
 			continue
 		}
 		d.add(Warning, CodeIgnoredKey, key.at, ignoredHints[f.name], "%v ignores the key %q", d.engine, f.name)
 		d.silent++
-		f.decode(d, &n.elems[i], into)
+		f.decode(d, value, into)
 		d.silent--
 	}
 }

@@ -66,9 +66,12 @@ func seccompOf(root *node) *node {
 
 // member is the value of a key of an object, nil where there is none.
 func member(n *node, key string) *node {
-	for i := range n.keys {
-		if n.keys[i].text == key {
-			return &n.elems[i]
+	if n.kind != kindObject {
+		return nil
+	}
+	for i := 0; i < len(n.elems); i += 2 {
+		if n.elems[i].text == key {
+			return &n.elems[i+1]
 		}
 	}
 	return nil
