@@ -62,12 +62,11 @@ func actionOf(name string, errnoRet *uint64) (seccomp.Action, bool) {
 
 // archOf is the ABI of an architecture of a profile, as in SCMP_ARCH_X86_64.
 func archOf(name string) (seccomp.ABI, bool) {
-	for _, abi := range seccomp.ABIs() {
-		if abi.OCI() == name {
-			return abi, true
-		}
+	abi, err := seccomp.ParseABI(name)
+	if err != nil || abi.OCI() != name {
+		return 0, false
 	}
-	return 0, false
+	return abi, true
 }
 
 func archNames() []string {
