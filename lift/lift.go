@@ -127,20 +127,27 @@ func (l *lifter) full() bool { return l.s.Full() || l.verdicts > l.s.Limit()/2 }
 // point is an instruction with what the registers hold there.
 type point struct {
 	pc     int
-	state  state       // before the instruction, and once that is executed behind it
-	test   policy.Node // the calls for which a conditional jump holds
-	holds  int         // the point to which it goes on, where it holds
-	fails  int         // and where it does not
+	state  state // before the instruction, and once that is executed behind it
+	test   test  // of a conditional jump
+	holds  int   // the point to which it goes on, where it holds
+	fails  int   // and where it does not
 	answer policy.Node
 }
 
-// edge is a way from one point to another: for the calls that are in the set
-// when, or for those that are not.
+// edge is a way from one point to another: that of all calls, or of those for
+// which the test there holds or not.
 type edge struct {
 	from, to int
-	when     policy.Node
-	not      bool
+	way      way
 }
+
+type way uint8
+
+const (
+	always way = iota
+	holds
+	fails
+)
 
 // state is what the registers hold; nil where that does not matter, for the
 // register is not read again before it is written.
@@ -183,31 +190,28 @@ func (l *lifter) forward(pc int) {
 		}
 	}
 	for _, e := range l.into[pc] {
-		if e.not {
+		if e.way == fails {
 			l.points[e.from].fails = e.to
 		} else {
 			l.points[e.from].holds = e.to
 		}
 	}
-	holds, fails := l.p[pc].Targets(pc)
+	yes, no := l.p[pc].Targets(pc)
 	for i := first; i < len(l.points); i++ {
 		at := &l.points[i]
 		l.execute(at)
 		switch {
 		case l.p[pc].IsJump():
 			at.test = l.test(at)
-			l.pass(holds, edge{from: i, when: at.test})
-			l.pass(fails, edge{from: i, when: at.test, not: true})
-		case holds >= 0:
-			l.pass(holds, edge{from: i, when: policy.True})
+			if at.test.compare != 0 || at.test.set != policy.False {
+				l.into[yes] = append(l.into[yes], edge{from: i, way: holds})
+			}
+			if at.test.compare != 0 || at.test.set != policy.True {
+				l.into[no] = append(l.into[no], edge{from: i, way: fails})
+			}
+		case yes >= 0:
+			l.into[yes] = append(l.into[yes], edge{from: i})
 		}
-	}
-}
-
-// pass adds a way to instruction pc, unless no call can take it.
-func (l *lifter) pass(pc int, e edge) {
-	if e.not && e.when != policy.True || !e.not && e.when != policy.False {
-		l.into[pc] = append(l.into[pc], e)
 	}
 }
 
@@ -253,10 +257,13 @@ func (l *lifter) came(e edge) policy.Node { return l.take(l.reach(e.from), e) }
 
 // take are the calls of a set that take a way.
 func (l *lifter) take(set policy.Node, e edge) policy.Node {
-	if e.not {
-		return l.s.IfThenElse(e.when, policy.False, set)
+	switch e.way {
+	case always:
+		return set
+	case holds:
+		return l.s.And(l.set(l.points[e.from].test), set)
 	}
-	return l.s.And(e.when, set)
+	return l.s.IfThenElse(l.set(l.points[e.from].test), policy.False, set)
 }
 
 // reach is the set of calls that reach a point. It is needed only where many
@@ -331,18 +338,69 @@ func (l *lifter) operand(at *point) *word {
 	return at.state[regX]
 }
 
-// test is the set of calls for which the conditional jump holds.
-func (l *lifter) test(at *point) policy.Node {
+// test is what a conditional jump asks: whether the call is in a set, or how a
+// word of it compares with a constant, which both can be.
+type test struct {
+	set     policy.Node
+	compare uint16 // bpf.JumpEQ or bpf.JumpGE; 0 is the set
+	word    policy.Word
+	k       uint32
+}
+
+func (l *lifter) test(at *point) test {
+	i := l.p[at.pc]
 	a, b := at.state[regA], l.operand(at)
-	switch l.p[at.pc].Code &^ bpf.SourceX {
-	case bpf.JumpEQ:
-		return l.equal(a, b)
-	case bpf.JumpGT:
-		return l.s.Not(l.atLeast(b, a))
-	case bpf.JumpGE:
-		return l.atLeast(a, b)
+	if w, ok := l.loaded(a); ok {
+		switch {
+		case i.Code == bpf.JumpEQ:
+			return test{compare: bpf.JumpEQ, word: w, k: i.K}
+		case i.Code == bpf.JumpGE && i.K > 0:
+			return test{compare: bpf.JumpGE, word: w, k: i.K}
+		case i.Code == bpf.JumpGT && i.K < 1<<32-1:
+			return test{compare: bpf.JumpGE, word: w, k: i.K + 1}
+		}
 	}
-	return l.common(a, b)
+	switch i.Code &^ bpf.SourceX {
+	case bpf.JumpEQ:
+		return test{set: l.equal(a, b)}
+	case bpf.JumpGT:
+		return test{set: l.s.Not(l.atLeast(b, a))}
+	case bpf.JumpGE:
+		return test{set: l.atLeast(a, b)}
+	}
+	return test{set: l.common(a, b)}
+}
+
+// loaded is the word of the call that a value is as it was loaded.
+func (l *lifter) loaded(v *word) (w policy.Word, ok bool) {
+	for i, loaded := range l.words {
+		if loaded != nil && loaded == v {
+			return policy.WordAt(l.order, 4*uint32(i))
+		}
+	}
+	return 0, false
+}
+
+// set is the set of calls for which t holds.
+func (l *lifter) set(t test) policy.Node {
+	switch t.compare {
+	case bpf.JumpEQ:
+		return l.s.Equal(t.word, t.k)
+	case bpf.JumpGE:
+		return l.s.AtLeast(t.word, t.k)
+	}
+	return t.set
+}
+
+// choice is the diagram that answers as yes where t holds, and as no elsewhere.
+func (l *lifter) choice(t test, yes, no policy.Node) policy.Node {
+	if first := l.s.Bit(t.word, 31); t.compare != 0 && !l.s.Before(yes, first) && !l.s.Before(no, first) {
+		if t.compare == bpf.JumpEQ {
+			return l.s.IfEqual(t.word, t.k, yes, no)
+		}
+		return l.s.IfAtLeast(t.word, t.k, yes, no)
+	}
+	return l.s.IfThenElse(l.set(t), yes, no)
 }
 
 // answer is the diagram from a point on.
@@ -358,7 +416,7 @@ func (l *lifter) answer(at *point) policy.Node {
 		zero := l.equal(at.state[regX], constant(0))
 		return l.s.IfThenElse(zero, l.s.Return(seccomp.KillThread), l.points[at.holds].answer)
 	case i.IsJump():
-		return l.s.IfThenElse(at.test, l.points[at.holds].answer, l.points[at.fails].answer)
+		return l.choice(at.test, l.points[at.holds].answer, l.points[at.fails].answer)
 	}
 	return l.points[at.holds].answer
 }

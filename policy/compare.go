@@ -88,3 +88,48 @@ func (s *Space) AtLeast(w Word, k uint32) Node {
 func (s *Space) between(f field, mask, low, high uint64) Node {
 	return s.And(s.compare(f, mask, GE, low, True, False), s.compare(f, mask, LE, high, True, False))
 }
+
+// IfEqual is the diagram that answers as yes where word w is k and as no
+// elsewhere. Neither may test anything before w.
+func (s *Space) IfEqual(w Word, k uint32, yes, no Node) Node {
+	return s.along(w, k, yes, no, func(_, no Node, _ bool) Node { return no })
+}
+
+// IfAtLeast is the diagram that answers as yes where word w is k or more,
+// unsigned, and as no elsewhere. Neither may test anything before w.
+func (s *Space) IfAtLeast(w Word, k uint32, yes, no Node) Node {
+	return s.along(w, k, yes, no, func(yes, no Node, set bool) Node {
+		if set {
+			return yes
+		}
+		return no
+	})
+}
+
+// along is yes where w is k. Where a bit is the first that is not that of k it is
+// aside, which is given yes and no for that bit, and the bit.
+func (s *Space) along(w Word, k uint32, yes, no Node, aside func(yes, no Node, set bool) Node) Node {
+	var beside [32]Node
+	s.spend(32)
+	for b := range uint(32) {
+		level := uint16(w)*32 + uint16(b)
+		yes0, yes1 := s.branches(yes, level)
+		no0, no1 := s.branches(no, level)
+		if k>>(31-b)&1 == 1 {
+			beside[b] = aside(yes0, no0, false)
+			yes, no = yes1, no1
+		} else {
+			beside[b] = aside(yes1, no1, true)
+			yes, no = yes0, no0
+		}
+	}
+	for b := 31; b >= 0; b-- {
+		level := uint16(w)*32 + uint16(b)
+		if k>>(31-b)&1 == 1 {
+			yes = s.branch(level, beside[b], yes)
+		} else {
+			yes = s.branch(level, yes, beside[b])
+		}
+	}
+	return yes
+}

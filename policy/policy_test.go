@@ -576,3 +576,26 @@ func BenchmarkBuildLarge(b *testing.B) {
 		})
 	}
 }
+
+// IfEqual and IfAtLeast are IfThenElse with the sets that they ask about.
+func TestIf(t *testing.T) {
+	s := policy.NewSpace(0)
+	r := arbitrary.New(1)
+	for range 2000 {
+		w := []policy.Word{policy.WordNR, policy.ArgHigh(0), policy.ArgLow(0)}[r.IntN(3)]
+		n := func() policy.Node {
+			n := s.Return(seccomp.Action(r.IntN(3)) << 16)
+			for range r.IntN(4) {
+				n = s.IfThenElse(s.AtLeast(max(w, policy.Word(r.IntN(6))), r.Uint32()>>r.IntN(32)), n, s.Return(seccomp.Action(r.IntN(3))<<16))
+			}
+			return n
+		}
+		k, yes, no := r.Uint32()>>r.IntN(32), n(), n()
+		if got, want := s.IfEqual(w, k, yes, no), s.IfThenElse(s.Equal(w, k), yes, no); got != want {
+			t.Fatalf("%v == %#x: %v, want %v", w, k, got, want)
+		}
+		if got, want := s.IfAtLeast(w, k, yes, no), s.IfThenElse(s.AtLeast(w, k), yes, no); got != want {
+			t.Fatalf("%v >= %#x: %v, want %v", w, k, got, want)
+		}
+	}
+}
