@@ -130,17 +130,31 @@ func count(s *policy.Space, n policy.Node) (instructions int, full bool) {
 func about(rules policy.Rules, abi seccomp.ABI, nr uint32) []policy.Rule {
 	var out []policy.Rule
 	for _, r := range rules.Rules {
-		if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
-			continue
-		}
-		n, ok := syscalls.Number(abi, r.Syscall)
-		if r.Syscall == "" {
-			n, ok = r.Number, true
-		}
-		through, muxed := syscalls.Through(abi, r.Syscall)
-		if ok && n == nr || muxed && through.Number == nr {
+		if slices.Contains(numbersOf(r, abi), nr) {
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// numbersOf are the numbers of abi by which the call of a rule is made: its own,
+// and that of its multiplexer.
+func numbersOf(r policy.Rule, abi seccomp.ABI) (numbers []uint32) {
+	if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
+		return nil
+	}
+	if nr, ok := ownNumber(r, abi); ok {
+		numbers = append(numbers, nr)
+	}
+	if through, ok := syscalls.Through(abi, r.Syscall); ok {
+		numbers = append(numbers, through.Number)
+	}
+	return numbers
+}
+
+func ownNumber(r policy.Rule, abi seccomp.ABI) (nr uint32, ok bool) {
+	if r.Syscall == "" {
+		return r.Number, true
+	}
+	return syscalls.Number(abi, r.Syscall)
 }
