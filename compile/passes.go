@@ -26,7 +26,7 @@ var (
 // passes are those between the selection and the placement, in their order.
 var passes = []pass{
 	{Pass: Pass{"weigh", "how often calls come to each part decides what is asked first"},
-		run: func(g *graph, o Options) { g.weigh(o.Weights) }},
+		run: func(g *graph, o Options) { g.weigh(o.Weights) }, only: []Goal{Speed, Size}},
 	{Pass: Pass{"mask", "the numbers of x32 become those of x86_64 where that lets them share tests"},
 		run: func(g *graph, _ Options) { g.maskX32() }, only: []Goal{Speed, Size}},
 	{Pass: Pass{"share", "a run of ranges that several tables have in common is told apart once"},
@@ -70,7 +70,7 @@ func (o Options) after(p Pass, g *graph, program bpf.Program) {
 // lower is the graph of a diagram, ready to be placed; ok is false where no
 // program of limit instructions has room for it.
 func lower(s *policy.Space, root policy.Node, limit int, o Options) (g *graph, ok bool) {
-	g, ok = selectWords(s, root, limit)
+	g, ok = selectWords(s, root, limit, o.Optimize)
 	o.after(selection, g, nil)
 	for _, p := range passes {
 		if !ok || p.only != nil && !slices.Contains(p.only, o.Optimize) {

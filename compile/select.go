@@ -25,6 +25,7 @@ type selector struct {
 	tests map[policy.Node]id // the same, once the word that the node tests is loaded
 	seen  []int32            // the count in which each node was seen last
 	count int32
+	plain bool // whether each word is asked about in its turn
 }
 
 // selectSlack is how many times more nodes than a program has room for are made
@@ -33,8 +34,8 @@ const selectSlack = 4
 
 // selectWords is the graph of a diagram, with nodes that nothing leads to; ok is
 // false where no program has room for it.
-func selectWords(s *policy.Space, root policy.Node, limit int) (g *graph, ok bool) {
-	c := &selector{graph: newGraph(limit * selectSlack), s: s, ways: map[policy.Node]id{}, tests: map[policy.Node]id{}}
+func selectWords(s *policy.Space, root policy.Node, limit int, goal Goal) (g *graph, ok bool) {
+	c := &selector{graph: newGraph(limit * selectSlack), s: s, ways: map[policy.Node]id{}, tests: map[policy.Node]id{}, plain: goal == Unchanged}
 	c.root = c.node(root)
 	ok = !c.full()
 	c.limit = limit
@@ -71,7 +72,7 @@ func (c *selector) way(n policy.Node) id {
 // large ones have, it is found without the upper half. It takes no instruction
 // more, as the upper half is asked about for one answer only.
 func (c *selector) lowFirst(n policy.Node, w policy.Word) (id, bool) {
-	if w < policy.ArgHigh(0) || w > policy.ArgHigh(5) || w%2 != 0 {
+	if c.plain || w < policy.ArgHigh(0) || w > policy.ArgHigh(5) || w%2 != 0 {
 		return 0, false
 	}
 	upper, ok := c.s.Regions(n, w, 2)

@@ -122,6 +122,7 @@ func TestMeasure(t *testing.T) {
 // keeps a bit for the call at all.
 func TestMeasureDocker(t *testing.T) {
 	p := dockerDefault(t)
+	measured := map[compile.Goal]compile.Stats{}
 	for _, goal := range []compile.Goal{compile.Speed, compile.Size, compile.Unchanged} {
 		program, err := compile.Compile(p, compile.Options{Optimize: goal})
 		if err != nil {
@@ -132,11 +133,16 @@ func TestMeasureDocker(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("goal %v: %+v", goal, s)
+		measured[goal] = s
 		for _, a := range s.ABIs {
 			if want := map[bool]int{false: a.Allowed}[a.ABI == seccomp.X32]; a.Bitmap != want || a.Allowed < 200 {
 				t.Errorf("%v: %d of %d allowed calls are in the bitmap, want %d", a.ABI, a.Bitmap, a.Allowed, want)
 			}
 		}
+	}
+	speed, size, plain := measured[compile.Speed], measured[compile.Size], measured[compile.Unchanged]
+	if speed.ABIs[0].Mean >= plain.ABIs[0].Mean || size.Instructions >= plain.Instructions {
+		t.Error("a plain tree is as good as what is made for a goal")
 	}
 }
 

@@ -52,6 +52,8 @@ type planner struct {
 func (t *planner) aim(parts []part, goal Goal) {
 	t.exact, t.price, t.wide = maxExact, wholeWeight/1024, false
 	switch {
+	case goal == Unchanged:
+		t.exact = 1
 	case goal == Size || len(parts) <= fewParts:
 		t.price, t.wide = 4*wholeWeight, true
 	case weightOf(parts) < lightWeight:
