@@ -17,8 +17,7 @@ import (
 )
 
 func newCompile(t *terminal) *cobra.Command {
-	var env envFlags
-	var emit, output string
+	v := &compileVerb{terminal: t}
 	cmd := &cobra.Command{
 		Use:     "compile POLICY",
 		GroupID: groupFilter,
@@ -33,37 +32,121 @@ compared before it is written.
   --emit json   an array of {"code","jt","jf","k"}
   --emit dot    a decision tree for graphviz
   --emit svg    the same as a picture: which test leads where, and which calls
-                come to each action`,
+                come to each action
+
+The ways to all calls are short, and most so to those whose arguments are asked
+about. With --weights they are to the calls that a workload makes often: FILE is
+an observation, as "callgate record -o FILE.obs" writes it, a table of strace -c,
+or has lines "NAME COUNT" or "NUMBER COUNT" for the ABI of --arch.
+
+--stats and --dump tell of the filter, which is then written only where -o says.`,
 		Example: `  callgate compile docker:default -o docker.bpf
   callgate compile web.json --emit asm
   callgate compile web.json --emit c --arch aarch64 -o filter.h
-  callgate compile web.json --emit svg -o filter.svg`,
+  callgate compile web.json --emit svg -o filter.svg
+  callgate compile web.json --weights web.obs --stats -o web.bpf
+  callgate compile web.json --dump place`,
 		Args: arguments("POLICY"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			p, src, err := env.policy(t, args[0])
-			if err != nil {
-				return err
-			}
-			order := env.arch.abi.ByteOrder()
-			program, err := compile.Compile(p, compile.Options{ByteOrder: order})
-			if err != nil {
-				return &source.Error{Name: src.Name, Err: err}
-			}
-			if emit == "raw" {
-				return t.write(output, bpf.Encode(program, order), true)
-			}
-			text, err := emitters[emit](program, src.Name, env.arch.abi)
-			if err != nil {
-				return err
-			}
-			return t.write(output, text, false)
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return v.run(args[0]) },
 	}
-	env.register(cmd)
-	env.registerReading(cmd, false)
-	choose(cmd, &emit, "emit", "what to write", "raw", "asm", "c", "go", "json", "dot", "svg")
-	outputFlag(cmd, &output)
+	v.env.register(cmd)
+	v.env.registerReading(cmd, false)
+	choose(cmd, &v.emit, "emit", "what to write", "raw", "asm", "c", "go", "json", "dot", "svg")
+	outputFlag(cmd, &v.output)
+	choose(cmd, &v.optimize, "optimize", "what the filter is to be good at", "speed", "size", "none")
+	cmd.Flags().StringVar(&v.weights, "weights", "", "lay it out for the calls that were counted in `FILE`")
+	_ = cmd.MarkFlagFilename("weights")
+	cmd.Flags().BoolVar(&v.stats, "stats", false, "tell how large and how fast the filter is")
+	v.format.register(cmd)
+	v.registerDump(cmd)
 	return cmd
+}
+
+// compileVerb is one use of the verb compile.
+type compileVerb struct {
+	terminal *terminal
+	env      envFlags
+	emit     string
+	output   string
+	optimize string
+	weights  string
+	stats    bool
+	format   outputFormat
+	dump     string // the pass, "" for none
+}
+
+// goals are the words of --optimize.
+var goals = map[string]compile.Goal{"speed": compile.Speed, "size": compile.Size, "none": compile.Unchanged}
+
+func (v *compileVerb) run(name string) error {
+	if err := v.check(name); err != nil {
+		return err
+	}
+	w := stopwatch{}
+	w.start()
+	p, src, err := v.env.policy(v.terminal, name)
+	if err != nil {
+		return err
+	}
+	w.stop("read", "the policy becomes a diagram")
+	order := v.env.arch.abi.ByteOrder()
+	o := compile.Options{ByteOrder: order, Optimize: goals[v.optimize]}
+	if o.Weights, err = v.readWeights(); err != nil {
+		return err
+	}
+	var dumped []byte
+	o.After = func(s compile.Stage) {
+		w.stop(s.Name, s.Why)
+		if s.Name == v.dump {
+			dumped = s.Append(nil, v.listing())
+		}
+		w.start()
+	}
+	w.start()
+	program, err := compile.Compile(p, o)
+	if err != nil {
+		return &source.Error{Name: src.Name, Err: err}
+	}
+	switch {
+	case v.stats:
+		err = v.printStats(p, program, o.Weights, w.stages)
+	case v.dump == "place":
+		err = v.printPlaced(p, program, dumped)
+	case v.dump != "":
+		err = v.printDump(dumped)
+	}
+	if err != nil || v.output == "" && (v.stats || v.dump != "") {
+		return err
+	}
+	return v.write(program, src.Name)
+}
+
+// check finds flags that do not go together.
+func (v *compileVerb) check(name string) error {
+	switch {
+	case v.stats && v.dump != "":
+		return usagef("want one of them", "--stats and --dump both write to standard output")
+	case v.format == formatJSON && !v.stats:
+		return usagef("the filter itself is JSON with --emit json", "--format json is for --stats")
+	case v.weights != "" && v.optimize == "none":
+		return usagef("leave one out", "--optimize none does not look at --weights")
+	case v.weights == "-" && name == "-":
+		return usagef("name a file", "the policy and the weights cannot both be on stdin")
+	}
+	return nil
+}
+
+// write writes the filter of a policy of the given name.
+func (v *compileVerb) write(program bpf.Program, name string) error {
+	abi := v.env.arch.abi
+	if v.emit == "raw" {
+		return v.terminal.write(v.output, bpf.Encode(program, abi.ByteOrder()), true)
+	}
+	text, err := emitters[v.emit](program, name, abi)
+	if err != nil {
+		return err
+	}
+	return v.terminal.write(v.output, text, false)
 }
 
 // emitters write a program, made from a policy of the given name, as text.

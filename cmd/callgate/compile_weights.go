@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/callgate/callgate/compile"
+	"github.com/callgate/callgate/internal/source"
+	"github.com/callgate/callgate/observe"
+	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
+)
+
+var (
+	// straceHeading is the first line of a table of strace -c.
+	straceHeading = regexp.MustCompile(`(?m)^% time .* syscall$`)
+	fields        = regexp.MustCompile(`\S+`)
+)
+
+// readWeights reads the file that --weights names, nil for none.
+func (v *compileVerb) readWeights() (compile.Weights, error) {
+	if v.weights == "" {
+		return nil, nil
+	}
+	data, err := source.ReadFile(v.weights, v.terminal.in)
+	if err != nil {
+		return nil, err
+	}
+	name, abi := source.FileName(v.weights), v.env.arch.abi
+	var w compile.Weights
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
+		w, err = observedWeights(observe.Read(name, bytes.NewReader(data)))
+	case straceHeading.Match(data):
+		w, err = observedWeights(observe.ReadStrace(name, bytes.NewReader(data), abi))
+	default:
+		w, err = parseWeights(name, string(data), abi)
+	}
+	if err == nil && len(w) == 0 {
+		err = &source.Error{Name: name, Err: errors.New("no calls are counted in it"),
+			Advice: "want an observation, a table of strace -c, or lines such as: read 1000"}
+	}
+	return w, err
+}
+
+// observedWeights are the calls of an observation. The filter runs for those that
+// were stopped, too.
+func observedWeights(o observe.Observation, err error) (compile.Weights, error) {
+	w := compile.Weights{}
+	for _, r := range o.Recordings {
+		for k, s := range r.Calls {
+			addWeight(w, k.ABI, k.NR, s.Count+s.Denied)
+		}
+	}
+	return w, err
+}
+
+func addWeight(w compile.Weights, abi seccomp.ABI, nr uint32, n uint64) {
+	if w[abi] == nil {
+		w[abi] = map[uint32]uint64{}
+	}
+	w[abi][nr] += n
+}
+
+// parseWeights reads lines of a name or a number of a call and a count. Empty ones
+// are passed over, and those that start with #.
+func parseWeights(name, text string, abi seccomp.ABI) (compile.Weights, error) {
+	w, number := compile.Weights{}, 0
+	for line := range strings.Lines(text) {
+		number++
+		words := fields.FindAllStringIndex(line, -1)
+		if len(words) == 0 || line[words[0][0]] == '#' {
+			continue
+		}
+		at := func(column int, hint string, err error) error {
+			return usage(fmt.Errorf("%s:%d:%d: %w", name, number, column+1, err), hint)
+		}
+		call := line[words[0][0]:words[0][1]]
+		nr, err := numberOf(call, abi)
+		if err != nil {
+			near, ok := syscalls.Nearest(call)
+			return nil, at(words[0][0], map[bool]string{true: "did you mean " + near + "?"}[ok], err)
+		}
+		if len(words) != 2 {
+			return nil, at(words[min(len(words)-1, 2)][0], "", errors.New("want a name or a number, and a count"))
+		}
+		count := line[words[1][0]:words[1][1]]
+		n, err := strconv.ParseUint(count, 10, 64)
+		if err != nil {
+			return nil, at(words[1][0], "", fmt.Errorf("want a count, such as 1000, not %q", count))
+		}
+		addWeight(w, abi, nr, n)
+	}
+	return w, nil
+}
+
+// numberOf is the number of a call that is named or numbered.
+func numberOf(call string, abi seccomp.ABI) (uint32, error) {
+	if nr, ok := syscalls.Number(abi, call); ok {
+		return nr, nil
+	}
+	nr, err := strconv.ParseUint(call, 0, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%v has no system call %q", abi, call)
+	}
+	return uint32(nr), nil
+}
