@@ -8,9 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/compile"
 	"github.com/callgate/callgate/internal/need"
-	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
 )
 
@@ -31,7 +30,7 @@ type task struct {
 }
 
 // tasks are what there is to be timed of a problem's filters: a filter made of
-// rules, as bytes; of text, by this module; and the proof that it ends with.
+// rules, as bytes; and of text, by this module.
 func tasks(b *testing.B, p Problem) []task {
 	workloads := traced(b)
 	all := []task{{"callgate-text", &table.row(p, "callgate").text, func() error {
@@ -52,11 +51,33 @@ func tasks(b *testing.B, p Problem) []task {
 				return err
 			}})
 		}
-		if f.proven {
-			all = append(all, task{f.name + "-proof", &r.proof, func() error { return prove(f.program, f.meaning) }})
+	}
+	for _, w := range workloads {
+		if err := laidOut(p, w); err != nil {
+			b.Fatalf("%s for %s: %v", p.Name, w.Name, err)
 		}
 	}
 	return all
+}
+
+// laidOut fills in what a workload's calls cost by a filter that is laid out for
+// them.
+func laidOut(p Problem, w Workload) error {
+	rules, err := policy.Build(p.Rules)
+	if err != nil {
+		return err
+	}
+	program, err := compile.Compile(rules, compile.Options{ByteOrder: order, Weights: w.Weights()})
+	if err != nil {
+		return err
+	}
+	mean, err := w.Mean(program)
+	if err != nil {
+		return err
+	}
+	r := table.row(p, "callgate-weighted")
+	r.workloads = append(r.workloads, weighted{w.Name, mean})
+	return nil
 }
 
 // BenchmarkCompile makes filters. Each round takes all compilers, the first at
@@ -103,23 +124,6 @@ func processorClock(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(t.Nano())
-}
-
-// prove lifts a program in a space of its own and compares.
-func prove(program bpf.Program, p *policy.Policy) error {
-	s := policy.NewSpace(0)
-	want, err := p.In(s)
-	if err != nil {
-		return err
-	}
-	n, err := lift.Into(s, program, order)
-	if err != nil {
-		return err
-	}
-	if s.FromNode(n).Root() != want.Root() {
-		return errNotPolicy
-	}
-	return nil
 }
 
 // BenchmarkKernel loads filters and makes calls under them, in such rounds.

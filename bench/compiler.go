@@ -24,8 +24,6 @@ type Compiler struct {
 	// returns what makes an array of struct sock_filter of them. Only the
 	// latter is timed.
 	Prepare func(policy.Rules) (build func() ([]byte, error), err error)
-	// Proven is set where each filter is proven before it is returned.
-	Proven bool
 	// Meaning is the policy that the filter is for.
 	Meaning func(policy.Rules) (*policy.Policy, error)
 }
@@ -33,8 +31,10 @@ type Compiler struct {
 // Compilers are all that there is to be measured, this module's first.
 func Compilers() []Compiler {
 	return []Compiler{
-		callgate("callgate", policy.Build),
-		withENOSYS("callgate-enosys"),
+		callgate("callgate", policy.Build, compile.Speed),
+		callgate("callgate-size", policy.Build, compile.Size),
+		withENOSYS("callgate-enosys", compile.Speed),
+		withENOSYS("callgate-enosys-size", compile.Size),
 		libseccompC("libseccomp-linear", 1),
 		libseccompC("libseccomp-tree", 2),
 		libseccompGo("libseccomp-golang-tree"),
@@ -46,10 +46,11 @@ func Compilers() []Compiler {
 // order is the byte order of x86_64.
 var order = binary.LittleEndian
 
-func callgate(name string, build func(policy.Rules) (*policy.Policy, error)) Compiler {
+// callgate is this module's compiler, without the proof, which no other has.
+func callgate(name string, build func(policy.Rules) (*policy.Policy, error), goal compile.Goal) Compiler {
+	o := compile.Options{ByteOrder: order, Optimize: goal, Unproven: true}
 	return Compiler{
 		Name:    name,
-		Proven:  true,
 		Express: func(r policy.Rules) (policy.Rules, error) { return r, nil },
 		Prepare: func(r policy.Rules) (func() ([]byte, error), error) {
 			return func() ([]byte, error) {
@@ -57,7 +58,7 @@ func callgate(name string, build func(policy.Rules) (*policy.Policy, error)) Com
 				if err != nil {
 					return nil, err
 				}
-				return encode(p)
+				return encode(p, o)
 			}, nil
 		},
 		Meaning: build,
@@ -66,8 +67,8 @@ func callgate(name string, build func(policy.Rules) (*policy.Policy, error)) Com
 
 // withENOSYS is this module's for what runc makes of rules: a filter that stops
 // calls answers ENOSYS to numbers beyond the highest that the rules name.
-func withENOSYS(name string) Compiler {
-	c := callgate(name, buildENOSYS)
+func withENOSYS(name string, goal compile.Goal) Compiler {
+	c := callgate(name, buildENOSYS, goal)
 	c.Express = func(r policy.Rules) (policy.Rules, error) {
 		if r.Default.Kind() != seccomp.Err {
 			return r, fmt.Errorf("%w: runc adds no ENOSYS", errKills)
@@ -78,15 +79,15 @@ func withENOSYS(name string) Compiler {
 }
 
 // encode compiles a policy.
-func encode(p *policy.Policy) ([]byte, error) {
-	program, err := compile.Compile(p, compile.Options{ByteOrder: order})
+func encode(p *policy.Policy, o compile.Options) ([]byte, error) {
+	program, err := compile.Compile(p, o)
 	if err != nil {
 		return nil, err
 	}
 	return bpf.Encode(program, order), nil
 }
 
-// FromText compiles a profile of Docker from its text.
+// FromText compiles a profile of Docker from its text, with the proof.
 func FromText(text []byte) ([]byte, error) {
 	resolved, err := resolve(text)
 	if err != nil {
@@ -100,7 +101,7 @@ func FromText(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encode(p)
+	return encode(p, compile.Options{ByteOrder: order})
 }
 
 func buildENOSYS(r policy.Rules) (*policy.Policy, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/callgate/callgate/bpf"
+	"github.com/callgate/callgate/compile"
 	"github.com/callgate/callgate/seccomp"
 	"github.com/callgate/callgate/syscalls"
 )
@@ -64,6 +65,15 @@ func (w Workload) Mean(p bpf.Program) (float64, error) {
 		calls += float64(count)
 	}
 	return sum / calls, nil
+}
+
+// Weights are the workload's calls, for a filter that is laid out for them.
+func (w Workload) Weights() compile.Weights {
+	calls := map[uint32]uint64{}
+	for c, count := range w.Calls {
+		calls[c.Number] += count
+	}
+	return compile.Weights{seccomp.X86_64: calls}
 }
 
 // ReadWorkloads reads a folder with two tables of tab-separated columns below

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,8 +21,6 @@ import (
 // noFilter is the row of a process without a filter.
 const noFilter = "unfiltered"
 
-var errNotPolicy = errors.New("the program is not the policy")
-
 // table is what the benchmarks have measured.
 var table results
 
@@ -41,7 +38,7 @@ type row struct {
 	cost      Cost
 	workloads []weighted
 
-	text, rules, proof   samples // processor time
+	text, rules          samples // processor time
 	load, plain, checked samples
 }
 
@@ -117,7 +114,7 @@ func (t results) writeProblem(b *strings.Builder) {
 	none := t.row(p, noFilter)
 	fmt.Fprintf(b, "\n%s, without a filter %s %s ns, %s %s ns\n", p.Name,
 		p.Plain.Name, number(none.plain.least(), 0), p.Checked.Name, number(none.checked.least(), 0))
-	line(b, "", "insns", "mean", "max", "longest", "text", "rules", "proof", "load", p.Plain.Name, p.Checked.Name)
+	line(b, "", "insns", "mean", "max", "longest", "text", "rules", "load", p.Plain.Name, p.Checked.Name)
 	for _, w := range t[0].workloads {
 		fmt.Fprintf(b, " %7s", w.name)
 	}
@@ -136,7 +133,7 @@ func (r *row) write(b *strings.Builder, none *row) {
 	}
 	line(b, r.compiler,
 		number(float64(len(r.program)), 0), number(r.cost.Mean, 2), number(float64(r.cost.Max), 0), number(float64(r.cost.Longest), 0),
-		number(r.text.least()/1000, 0), number(r.rules.least()/1000, 0), number(r.proof.least()/1000, 0), number(r.load.least()/1000, 0),
+		number(r.text.least()/1000, 0), number(r.rules.least()/1000, 0), number(r.load.least()/1000, 0),
 		over(r.plain, none.plain), over(r.checked, none.checked))
 	for _, w := range r.workloads {
 		fmt.Fprintf(b, " %7s", number(w.mean, 2))
