@@ -36,8 +36,8 @@ compared before it is written.
 
 The ways to all calls are short, and most so to those whose arguments are asked
 about. With --weights they are to the calls that a workload makes often: FILE is
-an observation, as "callgate record -o FILE.obs" writes it, a table of strace -c,
-or has lines "NAME COUNT" or "NUMBER COUNT" for the ABI of --arch.
+an observation, as "callgate record -o FILE.obs" writes it, or a table of
+strace -c, or has lines "NAME COUNT" or "NUMBER COUNT" for the ABI of --arch.
 
 --stats and --dump tell of the filter, which is then written only where -o says.`,
 		Example: `  callgate compile docker:default -o docker.bpf
