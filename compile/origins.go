@@ -3,7 +3,6 @@ package compile
 import (
 	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
 
 	"github.com/callgate/callgate/bpf"
@@ -74,21 +73,22 @@ func ruledCalls(rules policy.Rules) []ruled {
 // from those with its action, each as far as calls that they are about come here.
 // There are none for what comes from the default, and where only ABIs are told
 // apart.
-func (o *Origins) At(pc int) []policy.Rule {
-	found := map[int]bool{}
+func (o *Origins) At(pc int) []*policy.Rule {
+	found := make([]bool, len(o.rules))
 	i := o.program[pc]
 	for _, a := range o.at[pc] {
+		after := o.execute(a.register, i)
 		for _, c := range o.of(a.calls) {
 			for _, rule := range c.rules {
-				if o.comesFrom(i, o.execute(a.register, i), c, o.rules[rule]) {
-					found[rule] = true
-				}
+				found[rule] = found[rule] || o.comesFrom(i, after, c, &o.rules[rule])
 			}
 		}
 	}
-	var out []policy.Rule
-	for _, rule := range slices.Sorted(maps.Keys(found)) {
-		out = append(out, o.rules[rule])
+	var out []*policy.Rule
+	for rule, ok := range found {
+		if ok {
+			out = append(out, &o.rules[rule])
+		}
 	}
 	return out
 }
@@ -109,7 +109,7 @@ func (o *Origins) of(set policy.Node) []ruled {
 
 // comesFrom reports whether an instruction, behind which A holds a, comes from a
 // rule about the call c that reaches it.
-func (o *Origins) comesFrom(i bpf.Instruction, a register, c ruled, r policy.Rule) bool {
+func (o *Origins) comesFrom(i bpf.Instruction, a register, c ruled, r *policy.Rule) bool {
 	switch {
 	case i.Code == bpf.Return:
 		return r.Action.Canonical() == seccomp.Action(i.K).Canonical()
@@ -132,11 +132,11 @@ func (o *Origins) comesFrom(i bpf.Instruction, a register, c ruled, r policy.Rul
 
 // conditionOn reports whether a rule about c asks about a register of c, which
 // may be the way through a multiplexer.
-func conditionOn(r policy.Rule, c ruled, register int) bool {
+func conditionOn(r *policy.Rule, c ruled, register int) bool {
 	has := func(carries func(arg int) int) bool {
 		return slices.ContainsFunc(r.When, func(w policy.Condition) bool { return carries(w.Arg) == register })
 	}
-	if nr, ok := ownNumber(r, c.abi); ok && nr == c.nr {
+	if nr, ok := ownNumber(*r, c.abi); ok && nr == c.nr {
 		return has(func(arg int) int { return arg })
 	}
 	m, _ := syscalls.Through(c.abi, r.Syscall)

@@ -51,7 +51,7 @@ func TestOriginsOfRandomPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			at := origins.At(steps[len(steps)-1].PC)
-			if !slices.ContainsFunc(at, func(r policy.Rule) bool { return r.Origin == decision.Rule.Origin }) {
+			if !slices.ContainsFunc(at, func(r *policy.Rule) bool { return r.Origin == decision.Rule.Origin }) {
 				t.Fatalf("seed %d: %+v is decided by %v, but comes to an instruction that comes from %v", seed, d, decision.Rule, at)
 			}
 		}
@@ -173,7 +173,7 @@ func TestOriginsOfDocker(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.ContainsFunc(steps, func(s bpf.Step) bool {
-			return slices.ContainsFunc(origins.At(s.PC), func(r policy.Rule) bool { return r.Syscall == name })
+			return slices.ContainsFunc(origins.At(s.PC), func(r *policy.Rule) bool { return r.Syscall == name })
 		}) {
 			t.Errorf("nothing that %s executes comes from a rule about it", name)
 		}

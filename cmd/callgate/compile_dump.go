@@ -62,7 +62,7 @@ func (v *compileVerb) printPlaced(p *policy.Policy, program bpf.Program, listing
 }
 
 // originText is as in "web.json:12:5 mkdir, and 12 more".
-func originText(rules []policy.Rule) string {
+func originText(rules []*policy.Rule) string {
 	first := rules[0]
 	text := first.Syscall
 	if text == "" {
