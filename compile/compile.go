@@ -54,11 +54,6 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is tried on the way goes into a space of its own: the policy's may be
-	// in use by others.
-	if p, err = p.In(policy.NewSpace(0)); err != nil {
-		return nil, err
-	}
 	g, fits := lower(p.Space(), p.Root(), bpf.MaxInstructions, o)
 	var program bpf.Program
 	if fits {
@@ -95,8 +90,12 @@ func (o Options) order(p *policy.Policy) (binary.ByteOrder, error) {
 	return first.ByteOrder(), nil
 }
 
-// prove lifts the program, and compares.
+// prove lifts the program in a space of its own, and compares.
 func prove(program bpf.Program, p *policy.Policy, order binary.ByteOrder) error {
+	p, err := p.In(policy.NewSpace(0))
+	if err != nil {
+		return err
+	}
 	n, err := lift.Into(p.Space(), program, order)
 	if err != nil {
 		return fmt.Errorf("compile: %w: %w", ErrWrong, err)

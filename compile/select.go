@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/callgate/callgate/bpf"
@@ -149,8 +150,8 @@ func (c *selector) within(n policy.Node, w policy.Word, limit int) id {
 	return r
 }
 
-// exception is a value without which n is a single question; ok is false where
-// there is none, or limit tests do without.
+// exception is a value without which n is one question about bits of w; ok is
+// false where there is none, or limit tests do without.
 func (c *selector) exception(n policy.Node, w policy.Word, limit int) (q policy.Question, v policy.Region, ok bool) {
 	if w <= policy.WordNR || limit < 3 {
 		return q, v, false
@@ -160,16 +161,57 @@ func (c *selector) exception(n policy.Node, w policy.Word, limit int) (q policy.
 		if r.Low != r.High {
 			continue
 		}
-		near := regions[max(i-1, 0)]
-		if i == 0 {
-			near = regions[1]
-		}
-		rest := c.s.IfThenElse(c.s.Equal(w, r.Low), near.Then, n)
-		if q = c.s.Mask(rest); q.Value == 0 && c.leaves(q.Yes, w) && c.leaves(q.No, w) {
+		if q, ok := bitsOf(regions, i); ok {
 			return q, r, true
 		}
 	}
 	return q, v, false
+}
+
+// bitsOf is the question whether any of some bits is set that the values of all
+// regions but one answer; ok is false where they answer none.
+func bitsOf(regions []policy.Region, except int) (q policy.Question, ok bool) {
+	then := func(v uint32) policy.Node {
+		i := slices.IndexFunc(regions, func(r policy.Region) bool { return v <= r.High })
+		if i == except { // which may go with what stands before it, or else behind it
+			i += map[bool]int{true: 1, false: -1}[i == 0]
+		}
+		return regions[i].Then
+	}
+	q.Yes = then(0)
+	q.No = q.Yes
+	for b := range 32 {
+		if n := then(1 << b); n != q.Yes {
+			q.Bits |= 1 << b
+			q.No = n
+		}
+	}
+	for i, r := range regions {
+		switch {
+		case i == except:
+		case r.Then == q.Yes && anyOf(r)&q.Bits == 0:
+		case r.Then == q.No && !hasWithout(r, q.Bits):
+		default:
+			return q, false
+		}
+	}
+	return q, q.Bits != 0
+}
+
+// anyOf are the bits that any value of r has.
+func anyOf(r policy.Region) uint32 {
+	below := uint32(1)<<bits.Len32(r.Low^r.High) - 1 // from the first bit in which the ends differ
+	return r.High | below
+}
+
+// hasWithout reports whether a value of r has none of some bits.
+func hasWithout(r policy.Region, without uint32) bool {
+	v := uint64(r.Low)
+	for uint32(v)&without != 0 {
+		top := bits.Len32(uint32(v)&without) - 1
+		v = (v>>top + 1) << top // the next one without that bit
+	}
+	return v <= uint64(r.High)
 }
 
 // except asks q, and about v where it may matter.

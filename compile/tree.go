@@ -133,9 +133,8 @@ func middle(parts []part) int {
 // for all of them.
 func (t *planner) plan(parts []part) int64 {
 	n := len(parts)
-	if t.n = n; len(t.cost) < n*n {
-		t.cost, t.root, t.ends = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
-	}
+	t.n = n
+	t.grow(n)
 	t.sums = append(t.sums[:0], 0)
 	for i, p := range parts {
 		t.sums = append(t.sums, t.sums[i]+p.weight)
@@ -144,7 +143,7 @@ func (t *planner) plan(parts []part) int64 {
 	for i := n - 2; i >= 0; i-- {
 		chains := &t.chains
 		chains.start(parts[i:])
-		cost, root := t.cost[i*n:][:n], t.root[i*n:][:n]
+		cost, root, ends := t.cost[i*n:][:n], t.root[i*n:][:n], t.ends[i*n:][:n]
 		for j := i + 1; j < n; j++ {
 			from, to := i+1, j
 			if !t.wide {
@@ -161,15 +160,33 @@ func (t *planner) plan(parts []part) int64 {
 				}
 			}
 			best += t.price + t.sums[j+1] - t.sums[i]
-			c, ok := chains.next(t.price)
-			t.ends[i*n+j] = ok && c <= best
-			if t.ends[i*n+j] {
-				best = c
+			chained := false
+			if chains.at[0].ok || chains.at[1].ok {
+				c, ok := chains.next(t.price)
+				if chained = ok && c <= best; chained {
+					best = c
+				}
 			}
+			ends[j] = chained
 			cost[j], root[j] = best, int16(split)
 		}
 	}
 	return t.cost[n-1]
+}
+
+// grow makes room for plans of n parts.
+func (t *planner) grow(n int) {
+	if n = min(n, maxExact); len(t.cost) < n*n {
+		t.cost, t.root, t.ends = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
+	}
+}
+
+// mostParts is the size of the largest switch.
+func (g *graph) mostParts() (most int) {
+	for _, parts := range g.parts {
+		most = max(most, len(parts))
+	}
+	return most
 }
 
 // build makes the tree that was planned for parts i to j.
@@ -235,9 +252,6 @@ func (c *chains) start(parts []part) {
 
 // next makes the run longer by one part, and is the cost of the cheaper chain.
 func (c *chains) next(price int64) (cost int64, ok bool) {
-	if !c.at[0].ok && !c.at[1].ok {
-		return 0, false
-	}
 	p := &c.parts[0]
 	for b := range c.at {
 		if ch := &c.at[b]; ch.ok {
@@ -281,6 +295,7 @@ func (c *chain) cost(price int64) int64 {
 // leads to.
 func (g *graph) trees(goal Goal) {
 	t := &planner{graph: newGraph(g.limit)}
+	t.grow(g.mostParts())
 	done := make([]id, len(g.nodes))
 	for _, n := range g.order() {
 		x := g.nodes[n]
