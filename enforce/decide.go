@@ -2,6 +2,8 @@ package enforce
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/callgate/callgate/enforce/libseccomp"
 	"github.com/callgate/callgate/policy"
@@ -46,8 +48,9 @@ func (f *Filter) Decide(d seccomp.Data) Decision {
 	if !f.Confined() {
 		return Decision{Action: seccomp.Allow, Reason: ByNothing}
 	}
+	matching := f.matching(d)
 	if f.stub.answers(d) {
-		return Decision{Action: noSuchCall, Reason: ByStub}
+		return Decision{Action: noSuchCall, Reason: ByStub, Passed: f.passed(matching, -1, func(id int) string { return f.uncounted(id, d) })}
 	}
 	found := f.library.Decide(d)
 	decision := Decision{Action: found.Action.Canonical()}
@@ -62,19 +65,39 @@ func (f *Filter) Decide(d seccomp.Data) Decision {
 	default:
 		decision.Reason = ByDefault
 	}
-	matching := f.matching(d)
 	switch {
-	case deciding >= 0 && !matching[deciding]:
+	case deciding >= 0 && (found.Multiplexer || !matching[deciding]):
 		decision.Note = f.note(deciding, d, found)
 	case found.Dead:
 		decision.Note = deadNote
 	}
+	decision.Passed = f.passed(matching, deciding, func(id int) string { return f.why(id, d, found) })
+	return decision
+}
+
+// passed are the matching rules but the one that decides, with the reasons.
+func (f *Filter) passed(matching map[int]bool, deciding int, why func(id int) string) []Passed {
+	var all []Passed
 	for i := range f.rules {
 		if matching[i] && i != deciding {
-			decision.Passed = append(decision.Passed, Passed{&f.rules[i].Rule, f.why(i, d, found)})
+			all = append(all, Passed{&f.rules[i].Rule, why(i)})
 		}
 	}
-	return decision
+	return all
+}
+
+// uncounted is why a rule for a call does not keep it from runc's ENOSYS.
+func (f *Filter) uncounted(id int, d seccomp.Data) string {
+	abi, _ := d.ABI()
+	name, library := f.rules[id].Syscall, f.stack.library()
+	m, multiplexed := syscalls.Through(abi, name)
+	switch nr, known := library.Resolve(abi, name); {
+	case !known:
+		return fmt.Sprintf("libseccomp %v does not know the call, so that its number does not count", library)
+	case multiplexed && nr < 0:
+		return fmt.Sprintf("a call that can be made through %s does not count, and the number is higher than those of the others", m.By)
+	}
+	return fmt.Sprintf("libseccomp %v has another number for the call", library)
 }
 
 // deadNote is why no rule of a section is reached.
@@ -88,19 +111,32 @@ func (f *Filter) matching(d seccomp.Data) map[int]bool {
 		return found
 	}
 	for i := range f.rules {
-		r := &f.rules[i]
-		if nr, ok := syscalls.Number(abi, r.Syscall); !ok || nr != d.NR {
-			continue
-		}
-		holds := true
-		for _, c := range r.When {
-			holds = holds && c.Holds(abi, d.Args)
-		}
-		if holds {
+		if when, ok := written(&f.rules[i].Rule, abi, d.NR); ok && !slices.ContainsFunc(when, func(c policy.Condition) bool { return !c.Holds(abi, d.Args) }) {
 			found[i] = true
 		}
 	}
 	return found
+}
+
+// written are the conditions under which a rule covers a number of an ABI as it
+// is written, that of a multiplexer too where its registers tell.
+func written(r *policy.Rule, abi seccomp.ABI, nr uint32) ([]policy.Condition, bool) {
+	if own, ok := syscalls.Number(abi, r.Syscall); ok && own == nr {
+		return r.When, true
+	}
+	m, ok := syscalls.Through(abi, r.Syscall)
+	if !ok || m.Number != nr {
+		return nil, false
+	}
+	when := []policy.Condition{{Op: policy.MaskedEQ, Mask: uint64(m.Mask), Value: uint64(m.Call)}}
+	for _, c := range r.When {
+		if c.Arg >= len(m.Args) || m.Args[c.Arg] < 0 {
+			return nil, false
+		}
+		c.Arg = int(m.Args[c.Arg])
+		when = append(when, c)
+	}
+	return when, true
 }
 
 // note is why a rule decides that does not match as it is written.
@@ -115,7 +151,15 @@ func (f *Filter) note(id int, d seccomp.Data, found libseccomp.Decision) string 
 	case r.alternatives:
 		return fmt.Sprintf("two of its conditions are about one argument, so that %s takes each for a rule of its own", f.stack.Runtime)
 	}
+	if abi.WordBits() == 32 && !narrows(r.When) {
+		return fmt.Sprintf("libseccomp compares the low 32 bits of its values on %v", abi)
+	}
 	return "libseccomp compares otherwise than the rule says"
+}
+
+// narrows reports whether the values of conditions fit 32 bits.
+func narrows(when []policy.Condition) bool {
+	return !slices.ContainsFunc(when, func(c policy.Condition) bool { return max(c.Value, c.Mask) > math.MaxUint32 })
 }
 
 // why is the reason for which a rule that matches a call has no say in it.
