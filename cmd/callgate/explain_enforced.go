@@ -8,9 +8,9 @@ import (
 	"github.com/callgate/callgate/seccomp"
 )
 
-// This file explains calls by what a container runtime makes of a profile. Where
-// that is what the profile says, the rules explain it, with their conditions.
-// Elsewhere the filter is asked about one call for each answer.
+// This file explains calls by what a container runtime makes of a profile: by the
+// rules in the order in which they decide, with their conditions. Where there is
+// no such order the filter is asked about one call for each answer.
 
 // misreading is a way in which a runtime does otherwise than a profile says: the
 // answers to one call.
@@ -21,27 +21,21 @@ type misreading struct {
 
 func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
 	c, answers := x.asked, given.Answers()
-	x.passed = e.passed(c, answers[0])
 	says, err := e.says(c, given.Space())
 	if err != nil {
 		return err
 	}
-	if says != nil {
-		same, err := policy.Equal(given, says)
-		if err != nil {
-			return err
+	if candidates, ok := e.filter.Consider(c.data, c.known); ok {
+		for _, o := range candidates {
+			x.outcomes = append(x.outcomes, e.decided(o.Decision, o.When))
 		}
-		if candidates, err := e.written.Consider(c.data, c.known); same && err == nil {
-			x.outcomes = e.outcomes(candidates, answers)
-			return nil
+	} else {
+		for _, a := range answers {
+			x.outcomes = append(x.outcomes, e.enforced(c.like(a.Call)))
 		}
-	}
-	for _, a := range answers {
-		x.outcomes = append(x.outcomes, e.enforced(c.like(a.Call)))
-	}
-	if len(answers) > 1 {
 		x.text = given.String()
 	}
+	x.passed = e.passed(c, answers[0], x.outcomes)
 	if says == nil {
 		return nil
 	}
@@ -84,8 +78,11 @@ func (e explainer) misread(x *explanation, given, says *policy.Policy) error {
 
 // enforced is what the runtime's filter answers to a call.
 func (e explainer) enforced(call seccomp.Data) outcome {
-	d := e.filter.Decide(call)
-	o := outcome{action: d.Action, note: d.Note}
+	return e.decided(e.filter.Decide(call), nil)
+}
+
+func (e explainer) decided(d enforce.Decision, when []policy.Condition) outcome {
+	o := outcome{action: d.Action, when: when, note: d.Note}
 	switch d.Reason {
 	case enforce.ByRule:
 		o.by, o.origin, o.rule = "rule", d.Rule.Origin, d.Rule.String()
@@ -94,7 +91,7 @@ func (e explainer) enforced(call seccomp.Data) outcome {
 	case enforce.ByUnlisted:
 		o.by = "ABI that is not listed"
 	case enforce.ByStub:
-		o.by = "runc, which knows no such call in this profile"
+		o.by = "runc, beyond the highest number that it finds in the profile"
 	case enforce.ByNothing:
 		o.by = "no filter"
 	}
@@ -114,12 +111,13 @@ func (e explainer) asWritten(call seccomp.Data) outcome {
 	return o
 }
 
-// passed are the rules that match a call whatever is not known of it, and do not
-// decide, where the answer is one.
-func (e explainer) passed(c asked, answer policy.Answer) []enforce.Passed {
+// passed are the rules that match a call whatever is not known of it, and decide
+// in none of the cases.
+func (e explainer) passed(c asked, answer policy.Answer, outcomes []outcome) []enforce.Passed {
 	d := e.filter.Decide(c.like(answer.Call))
 	return slices.DeleteFunc(d.Passed, func(p enforce.Passed) bool {
-		return slices.ContainsFunc(p.Rule.When, func(w policy.Condition) bool { return c.known>>w.Arg&1 == 0 })
+		return slices.ContainsFunc(p.Rule.When, func(w policy.Condition) bool { return c.known>>w.Arg&1 == 0 }) ||
+			slices.ContainsFunc(outcomes, func(o outcome) bool { return o.by == "rule" && o.origin == p.Rule.Origin })
 	})
 }
 

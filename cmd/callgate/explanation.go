@@ -22,9 +22,10 @@ func (t *terminal) printExplanation(x explanation) error {
 	for _, p := range x.passed {
 		t.printf("  not %s: %s\n", reasonOf(*p.Rule), p.Why)
 	}
+	_, certain := x.certain()
 	for _, m := range x.misread {
 		t.printf("  the profile says %v to %s, %s\n", m.written.action, witnessText(m.call), m.written.reason())
-		if x.text != "" {
+		if !certain {
 			t.printf("  the runtime answers %v, %s\n", m.enforced.action, m.enforced.reason())
 		}
 	}
@@ -50,10 +51,9 @@ func (t *terminal) printOutcomes(x explanation) error {
 	case x.text != "":
 		t.printf("%s", indent(x.text))
 		return nil
-	case x.settled():
-		o := x.outcomes[len(x.outcomes)-1]
-		t.printf("  %s\n", o.reason())
-		t.quote(o)
+	case len(x.outcomes) == 1:
+		t.printf("  %s\n", x.outcomes[0].reason())
+		t.quote(x.outcomes...)
 		return nil
 	}
 	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
@@ -65,13 +65,6 @@ func (t *terminal) printOutcomes(x explanation) error {
 	}
 	t.quote(x.outcomes...)
 	return nil
-}
-
-// settled reports whether the last outcome alone is all that there is to say:
-// it has no conditions, and those before it are the same answer.
-func (x explanation) settled() bool {
-	_, certain := x.certain()
-	return certain && (len(x.outcomes) == 1 || len(x.outcomes[len(x.outcomes)-1].when) == 0)
 }
 
 // quote prints the lines that decide where the user has no file to look into.
@@ -88,10 +81,9 @@ func (t *terminal) printExplanations(list []explanation) error {
 	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "CALL\tVERDICT\tBY")
 	for _, x := range list {
-		action, certain := x.certain()
-		switch {
-		case certain:
-			fmt.Fprintf(w, "%s\t%v\t%s\n", x.asked.name, action, x.outcomes[0].place())
+		switch o := x.outcomes[0]; {
+		case len(x.outcomes) == 1:
+			fmt.Fprintf(w, "%s\t%v\t%s\n", x.asked.name, o.action, o.place())
 		case x.text != "":
 			fmt.Fprintf(w, "%s\tdepends\tsee: callgate explain POLICY %s\n", x.asked.name, x.asked.name)
 		default:

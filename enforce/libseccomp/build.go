@@ -38,7 +38,7 @@ func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 	}
 	p := f.generate()
 	bad := s.Return(f.badABI)
-	b := &builder{s, s.Return(f.fallback), map[job]policy.Node{}}
+	b := &builder{s, s.Return(f.fallback), func(l *leaf) policy.Node { return s.Return(l.action) }, map[job]policy.Node{}}
 	n := bad
 	for _, part := range p.parts {
 		n = s.IfThenElse(s.Equal(policy.WordArch, part.arch), b.part(p, part, bad), n)
@@ -56,6 +56,7 @@ func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 type builder struct {
 	s        *policy.Space
 	fallback policy.Node
+	answer   func(*leaf) policy.Node
 	done     map[job]policy.Node
 }
 
@@ -90,7 +91,7 @@ func (b *builder) part(g *program, p part, bad policy.Node) policy.Node {
 
 func (b *builder) entry(g *program, e *entry) policy.Node {
 	if e.always != nil {
-		return b.s.Return(e.always.action)
+		return b.answer(e.always)
 	}
 	return b.target(target{block: g.start[e]}, operand{})
 }
@@ -99,7 +100,7 @@ func (b *builder) entry(g *program, e *entry) policy.Node {
 func (b *builder) target(t target, a operand) policy.Node {
 	switch {
 	case t.leaf != nil:
-		return b.s.Return(t.leaf.action)
+		return b.answer(t.leaf)
 	case t.block == nil:
 		return b.fallback
 	}
