@@ -150,11 +150,9 @@ func (g *gatherer) addUnlisted(d policy.Difference, byA bool) {
 // addItems adds the calls of a difference.
 func (g *gatherer) addItems(d policy.Difference) {
 	ch := change{a: d.A, b: d.B}
-	for _, text := range numbers(d) {
-		call, name := d.Call, text
-		if nr, ok := syscalls.Number(d.ABI, text); ok {
-			call.NR = nr
-		} else if text[0] >= '0' && text[0] <= '9' {
+	for _, n := range numberedCalls(d) {
+		call, name, text := d.Call, n.text, n.text
+		if call.NR = n.first; !n.named {
 			name = ""
 		}
 		if ch.why = g.why(call, d); !d.Always {

@@ -25,39 +25,55 @@ func where(d policy.Difference) string {
 	return d.ABI.String()
 }
 
+// numbered is a call or a range of numbers without a name, with its first number.
+type numbered struct {
+	text  string
+	first uint32
+	named bool
+}
+
 // numbers are the calls of a difference: names, and numbers where there are
 // none.
 func numbers(d policy.Difference) []string {
 	var out []string
+	for _, n := range numberedCalls(d) {
+		out = append(out, n.text)
+	}
+	return out
+}
+
+func numberedCalls(d policy.Difference) []numbered {
+	var out []numbered
 	for _, r := range d.Numbers {
 		out = append(out, rangeText(d.ABI, r)...)
 	}
 	if d.Truncated {
-		out = append(out, "and more")
+		out = append(out, numbered{"and more", d.Call.NR, true})
 	}
 	return out
 }
 
 // rangeText is a range of numbers as names, and as numbers where there are no
 // names in between. All numbers of an ABI are told as numbers.
-func rangeText(abi seccomp.ABI, r policy.Range) []string {
+func rangeText(abi seccomp.ABI, r policy.Range) []numbered {
+	unnamed := func(low, high uint32) numbered { return numbered{numberRange(abi, low, high), low, false} }
 	if r == everything[0] {
-		return []string{numberRange(abi, r.Low, r.High)}
+		return []numbered{unnamed(r.Low, r.High)}
 	}
-	var out []string
+	var out []numbered
 	next := uint64(r.Low) // first number that is not told yet
 	for nr, name := range syscalls.All(abi) {
 		if nr < r.Low || nr > r.High {
 			continue
 		}
 		if uint64(nr) > next {
-			out = append(out, numberRange(abi, uint32(next), nr-1))
+			out = append(out, unnamed(uint32(next), nr-1))
 		}
-		out = append(out, name)
+		out = append(out, numbered{name, nr, true})
 		next = uint64(nr) + 1
 	}
 	if next <= uint64(r.High) {
-		out = append(out, numberRange(abi, uint32(next), r.High))
+		out = append(out, unnamed(uint32(next), r.High))
 	}
 	return out
 }

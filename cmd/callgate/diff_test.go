@@ -1,11 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
 )
 
 // TestCondition: what is said about the arguments under which a call differs,
@@ -60,4 +63,41 @@ func differenceOf(t *testing.T, abi seccomp.ABI, call, a, b string) policy.Diffe
 	}
 	t.Fatalf("no difference from %s to %s: %+v", a, b, found)
 	return policy.Difference{}
+}
+
+// TestWitnesses asks both policies about each call that diff shows as an example,
+// which has a name where its entry has names.
+func TestWitnesses(t *testing.T) {
+	few := filepath.Join(t.TempDir(), "few.json")
+	if err := os.WriteFile(few, []byte(`{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read", "write"], "action": "SCMP_ACT_ALLOW"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	policies := []string{"docker:20.10", "docker:29", "podman:default", "containerd:default", "unconfined", few}
+	for i, a := range policies {
+		for _, b := range policies[:i] {
+			env := envFlags{arch: archFlag{abi: seccomp.X86_64}, kernel: "6.1"}
+			env.reading.enforced = true
+			c, err := env.compared(&terminal{}, []string{a, b})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := c.differences(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := gatherer{comparison: c, items: map[itemKey]*item{}}
+			for _, d := range found {
+				g.add(d)
+			}
+			for _, e := range g.entries() {
+				if x, y := c.a.policy.Eval(e.call), c.b.policy.Eval(e.call); x != e.a || y != e.b {
+					t.Errorf("%s %s: %v %v: %v, such as %s, for which it is %v -> %v", a, b, e.place, e.list(), e.change, witnessText(e.call), x, y)
+				}
+				abi, _ := e.call.ABI()
+				if _, named := syscalls.Name(abi, e.call.NR); named != (len(e.calls) > 0) {
+					t.Errorf("%s %s: %v %v, such as %s", a, b, e.place, e.list(), witnessText(e.call))
+				}
+			}
+		}
+	}
 }
