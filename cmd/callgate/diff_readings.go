@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -76,15 +74,13 @@ func (e *envFlags) readings(t *terminal, name string) (comparison, error) {
 	if err != nil {
 		return c, err
 	}
-	var in []byte
-	if name == "-" {
-		if in, err = source.ReadFile(name, t.in); err != nil {
-			return c, err
-		}
+	named, err := source.Read(name, t.in)
+	if err != nil {
+		return c, err
 	}
 	var said profile.Diagnostics
 	for i, s := range []*side{&c.a, &c.b} {
-		src, err := e.openAs(two[i], name, bytes.NewReader(in))
+		src, err := e.openAs(two[i], named)
 		if src != nil {
 			said = t.diagnoseOnce(said, src.Diagnostics)
 		}
@@ -108,12 +104,12 @@ func (e *envFlags) readings(t *terminal, name string) (comparison, error) {
 }
 
 // openAs opens a policy in one reading.
-func (e *envFlags) openAs(r reading, name string, in io.Reader) (*source.Source, error) {
+func (e *envFlags) openAs(r reading, named source.Named) (*source.Source, error) {
 	env, err := e.under(r.engine)
 	if err != nil {
 		return nil, err
 	}
-	return source.Open(name, source.Options{Env: env, Stack: r.stack, Stdin: in})
+	return named.Source(source.Options{Env: env, Stack: r.stack})
 }
 
 // diagnoseOnce tells of what is doubtful and was not said before.

@@ -67,31 +67,53 @@ func (e *Error) Hint() string { return e.Advice }
 // of profiles excepted, which are package profile's: with these comes a Source
 // that holds nothing but the other Diagnostics of the profile.
 func Open(name string, o Options) (*Source, error) {
+	n, err := Read(name, o.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	return n.Source(o)
+}
+
+// Named is what a name stands for before it is read in one way or another.
+type Named struct {
+	name string
+	data []byte // of a file
+}
+
+// Read resolves a name so far, and reads its file. It is for who reads one
+// policy in several ways: a pipe can be read once only.
+func Read(name string, in io.Reader) (Named, error) {
 	switch scheme, _, ok := strings.Cut(name, ":"); {
-	case name == "unconfined":
-		return &Source{Name: name, Kind: Unconfined}, nil
+	case name == "unconfined", profile.HasDefault(name):
+		return Named{name: name}, nil
 	case ok && (scheme == "pid" || scheme == "container"):
-		return nil, &Error{name, errors.New("filters of live processes cannot be read by name yet"), fileHint(name,
+		return Named{}, &Error{name, errors.New("filters of live processes cannot be read by name yet"), fileHint(name,
 			"write the filter to a file and name that")}
-	case profile.HasDefault(name):
-		p, err := profile.Default(name)
+	}
+	data, err := ReadFile(name, in)
+	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(err, fs.ErrNotExist) {
+		e.Advice = missingHint(name)
+	}
+	return Named{name, data}, err
+}
+
+// Source is what n stands for, with the errors of [Open].
+func (n Named) Source(o Options) (*Source, error) {
+	switch {
+	case n.name == "unconfined":
+		return &Source{Name: n.name, Kind: Unconfined}, nil
+	case profile.HasDefault(n.name):
+		p, err := profile.Default(n.name)
 		if err != nil {
-			return nil, &Error{name, err, fileHint(name, "")}
+			return nil, &Error{n.name, err, fileHint(n.name, "")}
 		}
-		s, err := document(name, p, nil, o)
+		s, err := document(n.name, p, nil, o)
 		if err == nil {
 			s.builtin = true
 		}
 		return s, err
 	}
-	data, err := ReadFile(name, o.Stdin)
-	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(err, fs.ErrNotExist) {
-		e.Advice = missingHint(name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return detect(FileName(name), data, o)
+	return detect(FileName(n.name), n.data, o)
 }
 
 // fileHint is how to name a file whose name means something else, where there
