@@ -149,9 +149,12 @@ func (b *builder) action(at policy.Origin, key, word string, errnoRet *uint64) s
 	return a
 }
 
-// checkListener judges the actions that ask a listener. crun lets a container
-// start without one.
+// checkListener judges the actions that ask a listener, and its path. crun lets a
+// container start without one.
 func (b *builder) checkListener() {
+	if path := b.resolved.ListenerPath; !b.facts.runc && path != "" && path[0] != '/' {
+		b.refuse(profile.CodeListener, policy.Origin{}, "write it from the root on", "the listenerPath %q is not absolute", path)
+	}
 	if !b.facts.runc {
 		return
 	}
@@ -185,47 +188,85 @@ func origin(r *profile.ResolvedRule, i int) policy.Origin {
 // entry adds the rules of an entry of the profile.
 func (b *builder) entry(r *profile.ResolvedRule) {
 	action := b.action(r.Origin, "action", r.Action, r.ErrnoRet)
-	if len(r.Names) == 0 && !b.facts.runc {
+	if r.Names == nil && !b.facts.runc {
 		b.refuse(profile.CodeNoNames, r.Origin, "remove the rule", "a rule without names")
 	}
-	args, ok := b.args(r)
-	if !ok {
-		return
+	args := b.args(r)
+	if b.facts.runc && !b.operators(r, len(args)) {
+		return // it reads them before all else
 	}
 	var when []policy.Condition
 	for _, a := range r.Args[:len(args)] {
-		c, _ := a.Condition() // args has judged it
+		c, _ := a.Condition() // operators and indexes judge it
 		when = append(when, c)
 	}
 	for i, name := range r.Names {
-		b.add(rule{
+		rule := rule{
 			Rule:         policy.Rule{Syscall: name, When: when, Action: action, Origin: origin(r, i)},
 			alternatives: repeated(args),
-		}, args)
+		}
+		rule.skipped = b.skips(rule)
+		if rule.skipped == notSkipped && !(b.operators(r, len(args)) && b.indexes(r, len(args))) {
+			return
+		}
+		b.add(rule, args)
 	}
 }
 
-// args are the conditions of an entry.
-func (b *builder) args(r *profile.ResolvedRule) ([]libseccomp.Arg, bool) {
+// skips reports whether the runtime leaves a rule out, before it looks at the
+// conditions.
+func (b *builder) skips(r rule) skip {
+	_, known := b.stack.library().Resolve(b.resolved.Native, r.Syscall)
+	switch {
+	case r.Syscall == "" && b.facts.runc:
+		b.refuse(profile.CodeEmptyName, r.Origin, "remove it", "an empty string is not a system call")
+		return isEmpty
+	case r.Syscall == "":
+		return isEmpty
+	case r.Action == b.fallback:
+		return isDefault
+	case !known:
+		return isUnknown
+	}
+	return notSkipped
+}
+
+// operators refuses those of the first n conditions that nobody knows.
+func (b *builder) operators(r *profile.ResolvedRule, n int) bool {
+	good := true
+	for _, a := range r.Args[:n] {
+		if _, ok := profile.ParseOp(a.Op); !ok {
+			b.refuse(profile.CodeUnknownOp, r.Origin, "a name such as SCMP_CMP_EQ", "unknown operator %q", a.Op)
+			good = false
+		}
+	}
+	return good
+}
+
+// indexes refuses those of the first n conditions that are on no argument.
+func (b *builder) indexes(r *profile.ResolvedRule, n int) bool {
+	good := true
+	for _, a := range r.Args[:n] {
+		if a.Index > 5 {
+			b.refuse(profile.CodeIndex, r.Origin, "0 to 5", "argument %d: a system call has 6 arguments", a.Index)
+			good = false
+		}
+	}
+	return good
+}
+
+// args are the conditions of an entry. crun looks at no more than six.
+func (b *builder) args(r *profile.ResolvedRule) []libseccomp.Arg {
 	given := r.Args
 	if !b.facts.runc && len(given) > 6 {
-		given = given[:6] // crun looks at no more
+		given = given[:6]
 	}
-	good := true
 	var args []libseccomp.Arg
 	for _, a := range given {
-		op, ok := profile.ParseOp(a.Op)
-		switch {
-		case !ok:
-			b.refuse(profile.CodeUnknownOp, r.Origin, "a name such as SCMP_CMP_EQ", "unknown operator %q", a.Op)
-		case a.Index > 5:
-			b.refuse(profile.CodeIndex, r.Origin, "0 to 5", "argument %d: a system call has 6 arguments", a.Index)
-			ok = false
-		}
-		good = good && ok
+		op, _ := profile.ParseOp(a.Op)
 		args = append(args, libseccomp.Arg{Index: int(min(a.Index, 6)), Op: ops[op], Value: a.Value, ValueTwo: a.ValueTwo})
 	}
-	return args, good
+	return args
 }
 
 // ops are what libseccomp calls the operators.
@@ -248,15 +289,6 @@ func repeated(args []libseccomp.Arg) bool {
 
 // add hands a rule to libseccomp.
 func (b *builder) add(r rule, args []libseccomp.Arg) {
-	switch {
-	case r.Syscall == "" && b.facts.runc:
-		b.refuse(profile.CodeEmptyName, r.Origin, "remove it", "an empty string is not a system call")
-		return
-	case r.Syscall == "":
-		r.skipped = isEmpty
-	case r.Action == b.fallback:
-		r.skipped = isDefault
-	}
 	b.rules = append(b.rules, r)
 	if r.skipped != notSkipped || b.library == nil {
 		return
@@ -270,11 +302,7 @@ func (b *builder) add(r rule, args []libseccomp.Arg) {
 	}
 	for _, set := range sets {
 		err := b.library.AddRule(libseccomp.Rule{Name: r.Syscall, Action: r.Action, Args: set, Origin: placed(len(b.rules) - 1)})
-		switch {
-		case errors.Is(err, libseccomp.ErrUnknownCall):
-			b.rules[len(b.rules)-1].skipped = isUnknown
-			return
-		case err != nil:
+		if err != nil {
 			b.refused(r, err)
 			return
 		}

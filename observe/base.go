@@ -126,7 +126,7 @@ func (b *base) list(abi seccomp.ABI, env profile.Env) {
 	main := profile.Text{Value: native(abi).OCI()}
 	at := slices.IndexFunc(p.ArchMap, func(m profile.ArchMap) bool { return m.Architecture.Value == main.Value })
 	switch {
-	case env.Engine == profile.Containerd || env.Engine == profile.OCI:
+	case env.Engine == profile.Containerd || env.Engine == profile.OCI || env.Engine == profile.OCICrun:
 		p.ArchMap = nil // they do not read it, and others refuse both
 	case at >= 0:
 		m := &p.ArchMap[at]

@@ -21,7 +21,7 @@ type checker struct {
 }
 
 func (c *checker) profile(p *Profile) {
-	if p.DefaultAction.Value == "" && len(p.Syscalls) == 0 {
+	if p.None || p.DefaultAction.Value == "" && len(p.Syscalls) == 0 && !c.facts.yajl {
 		if c.count[Failure] == 0 { // else one may be there that could not be read
 			c.add(Warning, CodeNoFilter, p.At, `say "unconfined" where that is meant, or give a defaultAction`,
 				"neither defaultAction nor syscalls: the container runs without any filter")
@@ -40,10 +40,19 @@ func (c *checker) profile(p *Profile) {
 			c.flag(f)
 		}
 	}
+	fallback, _ := actionOf(p.DefaultAction.Value, ret(readIf(c.facts.object, p.DefaultErrnoRet)))
 	for i := range p.Syscalls {
-		c.rule(&p.Syscalls[i])
+		c.rule(&p.Syscalls[i], fallback)
 	}
 	c.listener(p)
+}
+
+// ret is the value of a number that may be absent.
+func ret(n *Number) *uint64 {
+	if n == nil {
+		return nil
+	}
+	return &n.Value
 }
 
 // readIf is a number as an engine has it that reads its key or not.
@@ -209,12 +218,18 @@ func (c *checker) listener(p *Profile) {
 	case path.Value != "" && uses < 0:
 		c.add(Note, CodeListener, path.At, "", "listenerPath without a rule of SCMP_ACT_NOTIFY: runc ignores it, crun connects to it")
 	}
+	switch {
+	case path.At.Written() && path.Value == "" && c.facts.yajl, path.Value != "" && path.Value[0] != '/' && c.facts.yajl:
+		c.add(Failure, CodeListener, path.At, "write it from the root on", "crun refuses the listenerPath %s: it is not absolute", quote(path.Value))
+	case path.Value != "" && path.Value[0] != '/':
+		c.add(Warning, CodeListener, path.At, "write it from the root on", "listenerPath %s is not absolute: crun refuses the profile", quote(path.Value))
+	}
 	if m.Value != "" && path.Value == "" {
 		c.add(Warning, CodeListener, m.At, "give a listenerPath", "listenerMetadata without listenerPath")
 	}
 }
 
-func (c *checker) rule(r *Rule) {
+func (c *checker) rule(r *Rule, fallback seccomp.Action) {
 	if r.Null {
 		what := "Docker and Podman cannot resolve it"
 		if !c.facts.includes {
@@ -230,7 +245,7 @@ func (c *checker) rule(r *Rule) {
 	}
 	c.action("action", r.Action.Value, at)
 	c.errno("errnoRet", r.Action.Value, readIf(c.facts.errnoRet, r.ErrnoRet), r.Errno)
-	c.args(r)
+	c.args(r, c.dropped(r, fallback))
 	if c.facts.includes {
 		c.filter(r.Includes, "the rule never stands")
 		c.filter(r.Excludes, "the condition never applies")
@@ -246,8 +261,12 @@ func (c *checker) names(r *Rule) {
 			s, says = Warning, says+" where the rule stands"
 		}
 		c.add(s, CodeNameAndNames, r.Name.At, `use "names" alone`, "%s", says)
-	case !byName && len(r.Names) == 0:
+	case !byName && r.Names == nil && c.facts.yajl:
+		c.add(Failure, CodeNoNames, r.At, `list the calls in "names"`, "crun refuses a rule without names")
+	case !byName && r.Names == nil:
 		c.add(Warning, CodeNoNames, r.At, `list the calls in "names"`, "a rule without names has no effect; crun refuses it")
+	case !byName && len(r.Names) == 0:
+		c.add(Warning, CodeNoNames, r.At, `list the calls in "names"`, "a rule without names has no effect")
 	}
 	if byName {
 		c.name(r.Name)
@@ -259,7 +278,7 @@ func (c *checker) names(r *Rule) {
 
 func (c *checker) name(n Text) {
 	if n.Value == "" {
-		c.add(Failure, CodeEmptyName, n.At, "remove it", "an empty string is not a system call: runc refuses the profile")
+		c.add(Warning, CodeEmptyName, n.At, "remove it", "an empty string is not a system call: runc refuses the profile, crun ignores it")
 		return
 	}
 	if syscalls.Known(n.Value) {
@@ -285,7 +304,15 @@ func syscallHint(name string) string {
 	return ""
 }
 
-func (c *checker) args(r *Rule) {
+// dropped reports whether the runtimes leave a rule out before they look at its
+// conditions: it says what the default says, or is for no call that they know.
+func (c *checker) dropped(r *Rule, fallback seccomp.Action) bool {
+	a, ok := actionOf(r.Action.Value, ret(readIf(c.facts.errnoRet, r.ErrnoRet)))
+	return ok && a == fallback || len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n Text) bool { return syscalls.Known(n.Value) })
+}
+
+// args judges the conditions of a rule. Those behind the sixth are none to crun.
+func (c *checker) args(r *Rule, dropped bool) {
 	var seen [6]bool
 	for i := range r.Args {
 		a := &r.Args[i]
@@ -293,9 +320,12 @@ func (c *checker) args(r *Rule) {
 			c.add(Failure, CodeNullRule, a.At, "remove it", "null where a condition must stand")
 			continue
 		}
-		c.arg(a)
+		c.arg(a, dropped || i >= len(seen))
 		if n := a.Index.Value; n < 6 && !c.wrong[a.Index.At] {
-			if seen[n] {
+			if seen[n] && i >= len(seen) {
+				c.add(Warning, CodeRepeatedIndex, a.At, "write one rule for each alternative, or one range as a mask",
+					"a condition behind the sixth: crun ignores it, runc takes all conditions of the rule as alternatives, any one of which is enough")
+			} else if seen[n] {
 				c.add(Warning, CodeRepeatedIndex, a.At, "write one rule for each alternative, or one range as a mask",
 					"a second condition on argument %d: runc and crun then take all conditions of the rule as alternatives, any one of which is enough", n)
 			}
@@ -304,7 +334,12 @@ func (c *checker) args(r *Rule) {
 	}
 }
 
-func (c *checker) arg(a *Arg) {
+// arg judges a condition, which is no mistake where runtimes do not look at it.
+func (c *checker) arg(a *Arg, ignored bool) {
+	severity, but := Failure, ""
+	if ignored {
+		severity, but = Warning, ", but not every runtime looks at the condition"
+	}
 	at := func(n Pos) Pos {
 		if n.Written() {
 			return n
@@ -312,11 +347,11 @@ func (c *checker) arg(a *Arg) {
 		return a.At
 	}
 	if a.Index.Value > 5 {
-		c.add(Failure, CodeIndex, at(a.Index.At), "0 to 5", "argument %d: a system call has 6 arguments", a.Index.Value)
+		c.add(severity, CodeIndex, at(a.Index.At), "0 to 5", "argument %d: a system call has 6 arguments%s", a.Index.Value, but)
 	}
 	op, known := opNames[a.Op.Value]
 	if !known {
-		c.op(a.Op.Value, at(a.Op.At))
+		c.op(severity, a.Op.Value, at(a.Op.At), but)
 		return
 	}
 	if op != policy.MaskedEQ {
@@ -334,17 +369,17 @@ func (c *checker) arg(a *Arg) {
 	}
 }
 
-func (c *checker) op(name string, at Pos) {
+func (c *checker) op(severity Severity, name string, at Pos, but string) {
 	known := keysOf(opNames)
 	hint := "one of " + strings.Join(known, ", ")
 	if name == "" {
-		c.add(Failure, CodeUnknownOp, at, hint, "op is missing")
+		c.add(severity, CodeUnknownOp, at, hint, "op is missing%s", but)
 		return
 	}
 	if near, ok := nearestWord(name, "SCMP_CMP_", known); ok {
 		hint = "did you mean " + near + "?"
 	}
-	c.add(Failure, CodeUnknownOp, at, hint, "unknown operator %s", quote(name))
+	c.add(severity, CodeUnknownOp, at, hint, "unknown operator %s%s", quote(name), but)
 }
 
 // filter reports words of includes or excludes that no container and no

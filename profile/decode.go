@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // decodes the second value into the first, so that an object keeps those of
 // its fields that the second does not mention, and the elements of a list do
 // too. The decoder keeps to that, and reports the key.
+//
+// crun reads otherwise, by libocispec and yajl, where it is given a document as
+// it is: see OCICrun.
 
 type decoder struct {
 	*reporter
@@ -37,12 +41,12 @@ func readsObject(e reading) bool    { return e.object }
 
 var profileFields = []field[Profile]{
 	{"defaultAction", nil, func(d *decoder, n *node, p *Profile) { d.text(n, &p.DefaultAction) }},
-	{"defaultErrnoRet", readsObject, func(d *decoder, n *node, p *Profile) { pointer(n, &p.DefaultErrnoRet, d.number) }},
+	{"defaultErrnoRet", readsObject, func(d *decoder, n *node, p *Profile) { pointer(d, n, &p.DefaultErrnoRet, d.number32) }},
 	{"defaultErrno", nil, func(d *decoder, n *node, p *Profile) { d.common(n, &p.DefaultErrno) }},
 	{"architectures", nil, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Architectures, d.text) }},
 	{"archMap", readsIncludes, func(d *decoder, n *node, p *Profile) { list(d, n, &p.ArchMap, d.archMap) }},
 	{"flags", readsObject, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Flags, d.text) }},
-	{"listenerPath", readsObject, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerPath) }},
+	{"listenerPath", readsObject, func(d *decoder, n *node, p *Profile) { d.path(n, &p.ListenerPath) }},
 	{"listenerMetadata", readsObject, func(d *decoder, n *node, p *Profile) { d.text(n, &p.ListenerMetadata) }},
 	{"syscalls", nil, func(d *decoder, n *node, p *Profile) { list(d, n, &p.Syscalls, d.rule) }},
 }
@@ -56,16 +60,16 @@ var ruleFields = []field[Rule]{
 	{"name", readsIncludes, func(d *decoder, n *node, r *Rule) { d.text(n, &r.Name) }},
 	{"names", nil, func(d *decoder, n *node, r *Rule) { list(d, n, &r.Names, d.text) }},
 	{"action", nil, func(d *decoder, n *node, r *Rule) { d.text(n, &r.Action) }},
-	{"errnoRet", readsErrnoRet, func(d *decoder, n *node, r *Rule) { pointer(n, &r.ErrnoRet, d.number) }},
+	{"errnoRet", readsErrnoRet, func(d *decoder, n *node, r *Rule) { pointer(d, n, &r.ErrnoRet, d.number32) }},
 	{"errno", nil, func(d *decoder, n *node, r *Rule) { d.common(n, &r.Errno) }},
 	{"args", nil, func(d *decoder, n *node, r *Rule) { list(d, n, &r.Args, d.arg) }},
 	{"comment", nil, func(d *decoder, n *node, r *Rule) { d.comment(n, &r.Comment) }},
-	{"includes", readsIncludes, func(d *decoder, n *node, r *Rule) { pointer(n, &r.Includes, d.filter) }},
-	{"excludes", readsIncludes, func(d *decoder, n *node, r *Rule) { pointer(n, &r.Excludes, d.filter) }},
+	{"includes", readsIncludes, func(d *decoder, n *node, r *Rule) { pointer(d, n, &r.Includes, d.filter) }},
+	{"excludes", readsIncludes, func(d *decoder, n *node, r *Rule) { pointer(d, n, &r.Excludes, d.filter) }},
 }
 
 var argFields = []field[Arg]{
-	{"index", nil, func(d *decoder, n *node, a *Arg) { d.number(n, &a.Index) }},
+	{"index", nil, func(d *decoder, n *node, a *Arg) { d.number32(n, &a.Index) }},
 	{"value", nil, func(d *decoder, n *node, a *Arg) { d.number(n, &a.Value) }},
 	{"valueTwo", nil, func(d *decoder, n *node, a *Arg) { d.number(n, &a.ValueTwo) }},
 	{"op", nil, func(d *decoder, n *node, a *Arg) { d.text(n, &a.Op) }},
@@ -74,7 +78,7 @@ var argFields = []field[Arg]{
 var filterFields = []field[Filter]{
 	{"caps", nil, func(d *decoder, n *node, f *Filter) { list(d, n, &f.Caps, d.text) }},
 	{"arches", nil, func(d *decoder, n *node, f *Filter) { list(d, n, &f.Arches, d.text) }},
-	{"minKernel", readsMinKernel, func(d *decoder, n *node, f *Filter) { pointer(n, &f.MinKernel, d.minKernel) }},
+	{"minKernel", readsMinKernel, func(d *decoder, n *node, f *Filter) { pointer(d, n, &f.MinKernel, d.minKernel) }},
 }
 
 func (d *decoder) profile(n *node, p *Profile) { p.At = n.at; object(d, n, p, profileFields) }
@@ -111,8 +115,18 @@ func object[T any](d *decoder, n *node, into *T, fields []field[T]) {
 			continue
 		}
 		f := &fields[at]
-		if key.text != f.name {
+		yajl := d.engine.facts().yajl
+		switch {
+		case key.text == f.name:
+		case yajl:
+			d.add(Warning, CodeKeyCase, key.at, "write "+quote(f.name), "crun ignores the key %s, which differs in case from %q", quote(key.text), f.name)
+			continue
+		default:
 			d.add(Warning, CodeKeyCase, key.at, "write "+quote(f.name), "key %s differs in case from %q: Go's JSON takes it, other readers do not", quote(key.text), f.name)
+		}
+		if seen[at].Written() && yajl {
+			d.add(Warning, CodeDuplicateKey, key.at, "keep one of them", "duplicate key %q: crun takes the first one, at %d:%d, others the last", f.name, seen[at].Line, seen[at].Column)
+			continue
 		}
 		if seen[at].Written() {
 			d.add(Warning, CodeDuplicateKey, key.at, "keep one of them", "duplicate key %q: the last one wins, the first stands at %d:%d", f.name, seen[at].Line, seen[at].Column)
@@ -193,8 +207,8 @@ func list[T any](d *decoder, n *node, into *[]T, decode func(*node, *T)) {
 }
 
 // pointer reads a value that may be absent.
-func pointer[T any](n *node, into **T, decode func(*node, *T)) {
-	if n.kind == kindNull {
+func pointer[T any](d *decoder, n *node, into **T, decode func(*node, *T)) {
+	if n.kind == kindNull || d.skips(n, kindNumber) {
 		*into = nil
 		return
 	}
@@ -204,10 +218,24 @@ func pointer[T any](n *node, into **T, decode func(*node, *T)) {
 	decode(n, *into)
 }
 
+// skips reports whether a value is as good as absent to crun, having the wrong
+// type.
+func (d *decoder) skips(n *node, want kind) bool {
+	if !d.engine.facts().yajl || n.kind == want {
+		return false
+	}
+	d.mismatch(n, want)
+	return true
+}
+
 // mismatch reports a value of the wrong type. A null is none: it leaves what
 // is there.
 func (d *decoder) mismatch(n *node, want kind) {
 	if n.kind == kindNull || n.kind == kindBad {
+		return
+	}
+	if d.engine.facts().yajl {
+		d.add(Warning, CodeType, n.at, "", "crun ignores a value that is %s, where %s must stand", article(n.kind), article(want))
 		return
 	}
 	hint := ""
@@ -218,6 +246,9 @@ func (d *decoder) mismatch(n *node, want kind) {
 }
 
 func article(k kind) string {
+	if k == kindNull {
+		return k.String()
+	}
 	if k == kindArray || k == kindObject {
 		return "an " + k.String()
 	}
@@ -231,6 +262,13 @@ func (d *decoder) text(n *node, into *Text) {
 		d.mismatch(n, kindString)
 	}
 	into.At = n.at
+}
+
+// path is text, but crun tells an empty string from none.
+func (d *decoder) path(n *node, into *Text) {
+	if !d.skips(n, kindString) {
+		d.text(n, into)
+	}
 }
 
 // comment reads the comment of a rule: a key that OCI has not, but whose loss
@@ -258,6 +296,9 @@ func (d *decoder) foreign(n *node, into *Text, read bool) {
 // number reads an unsigned number of 64 bits, exactly.
 func (d *decoder) number(n *node, into *Number) {
 	into.At = n.at
+	if d.skips(n, kindNumber) {
+		return
+	}
 	if n.kind == kindString {
 		hint := ""
 		if v, err := strconv.ParseUint(n.text, 0, 64); err == nil {
@@ -270,12 +311,26 @@ func (d *decoder) number(n *node, into *Number) {
 		d.mismatch(n, kindNumber)
 		return
 	}
-	v, err := strconv.ParseUint(n.text, 10, 64)
+	text, negative := n.text, false
+	if d.engine.facts().yajl { // strtoull(3)
+		text, negative = strings.CutPrefix(n.text, "-")
+	}
+	v, err := strconv.ParseUint(text, 10, 64)
+	if negative {
+		v = -v
+	}
 	if err != nil {
 		d.unreadable(CodeNumber, n.at, numberHint(n.text), "%s is not a whole number from 0 to 18446744073709551615", quoteNumber(n.text))
 		return
 	}
 	into.Value = v
+}
+
+// number32 is number for a value of which crun takes 32 bits.
+func (d *decoder) number32(n *node, into *Number) {
+	if d.number(n, into); d.engine.facts().yajl && into.Value > math.MaxUint32 {
+		d.unreadable(CodeNumber, n.at, "", "%s is not a whole number from 0 to 4294967295, which is all that crun takes here", quoteNumber(n.text))
+	}
 }
 
 // numberHint says how the number that was perhaps meant is written.

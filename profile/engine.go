@@ -44,6 +44,10 @@ const (
 	Docker20100
 	// Docker1903 reads as Docker20100 does. 19.03.
 	Docker1903
+	// OCICrun is OCI as crun reads a config.json, which Go's JSON has not
+	// passed through: keys in the right case only, the first of two equal
+	// ones, and no value of another type than it wants.
+	OCICrun
 	numEngines
 )
 
@@ -63,6 +67,8 @@ type reading struct {
 	// keepFlags: an empty list of flags reaches the runtime as such. The
 	// others write config.json by Go types that leave an empty list out.
 	keepFlags bool
+	// yajl: read by crun's own code (libocispec), and not by Go's JSON.
+	yajl bool
 	// bothSay is how the engine begins the message that two keys exclude each
 	// other, and bothEnd how that goes on.
 	bothSay, bothEnd string
@@ -84,6 +90,7 @@ var engines = [numEngines]reading{
 	CRIO:        {name: "cri-o", includes: true, errnoRet: true, object: true, errnoNames: true, bothEnd: "were", machines: commonMachines},
 	Containerd:  {name: "containerd", errnoRet: true, object: true},
 	OCI:         {name: "oci", errnoRet: true, object: true, keepFlags: true},
+	OCICrun:     {name: "crun", errnoRet: true, object: true, keepFlags: true, yajl: true},
 }
 
 // containerdCode is how containerd's own profile is made, which is no file.
@@ -102,7 +109,8 @@ func since(text string) spans {
 func Engines() []Engine { return []Engine{Docker, Podman, CRIO, Containerd, OCI} }
 
 // Readings lists every way of reading: the engines, and the older versions of
-// Docker that read otherwise, the newest first.
+// Docker that read otherwise, the newest first. OCICrun, which is a matter of the
+// runtime, is not among them.
 func Readings() []Engine {
 	return append(Engines(), Docker28, Docker23, Docker2010, Docker20100, Docker1903)
 }

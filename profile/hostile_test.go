@@ -61,11 +61,11 @@ func TestDepth(t *testing.T) {
 // TestManyMistakes: an error is not lost behind many warnings, and there is
 // an end to the words.
 func TestManyMistakes(t *testing.T) {
-	doc := `{"syscalls":[{"names":[` + strings.Repeat(`"mkdri",`, 20000) + `""],"action":"SCMP_ACT_LOG"}],` +
+	doc := `{"syscalls":[{"names":[` + strings.Repeat(`"mkdri",`, 20000) + `"mkdri"],"action":"LOG"}],` +
 		strings.Repeat(`"defaultActoin":1,`, 20000) + `"defaultAction":"SCMP_ACT_ALLOW"}`
 	_, found, err := profile.Parse("x.json", []byte(doc), profile.Docker)
 	var refused *profile.Error
-	if !errors.As(err, &refused) || len(refused.Diagnostics) != 1 || refused.Diagnostics[0].Code != profile.CodeEmptyName {
+	if !errors.As(err, &refused) || len(refused.Diagnostics) != 1 || refused.Diagnostics[0].Code != profile.CodeUnknownAction {
 		t.Errorf("error %v", err)
 	}
 	if len(found) != profile.MaxDiagnostics+1 {

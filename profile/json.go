@@ -62,16 +62,17 @@ type scanner struct {
 	depth  int
 	values int
 	open   []node // the elements of lists and objects that have not ended
+	yajl   bool   // comments are taken
 }
 
 // parseTree reads a document. ok is false where there is no tree: the reason
 // is among the diagnostics.
-func parseTree(r *reporter, data []byte) (root node, ok bool) {
+func parseTree(r *reporter, data []byte, yajl bool) (root node, ok bool) {
 	if len(data) > MaxSize {
 		r.add(Failure, CodeTooLarge, Pos{1, 1}, "", "the document has more than %d bytes", MaxSize)
 		return node{}, false
 	}
-	s := &scanner{reporter: r, data: string(data), line: 1, open: make([]node, 0, 1<<8)}
+	s := &scanner{reporter: r, data: string(data), line: 1, yajl: yajl, open: make([]node, 0, 1<<8)}
 	if strings.HasPrefix(s.data, "\ufeff") {
 		s.add(Failure, CodeEncoding, s.pos(), "save the file as UTF-8 without BOM", "the document starts with a byte order mark, which Go's JSON refuses")
 		s.off = 3
@@ -131,7 +132,11 @@ func (s *scanner) comment() bool {
 	if !block && rest[0] != '#' && !strings.HasPrefix(rest, "//") {
 		return false
 	}
-	s.add(Failure, CodeComment, s.pos(), `JSON has no comments: use a rule's "comment" key`, "a comment")
+	severity := Failure
+	if s.yajl && rest[0] != '#' {
+		severity = Warning
+	}
+	s.add(severity, CodeComment, s.pos(), `JSON has no comments: use a rule's "comment" key`, "a comment")
 	for s.off++; s.off < len(s.data); s.off++ {
 		switch c := s.data[s.off]; {
 		case c == '\n' && !block:

@@ -28,6 +28,10 @@ type Profile struct {
 	// code, as containerd's is: its conditions hold for every engine, even for
 	// one that reads none in documents.
 	Code bool
+
+	// None is set for a document that holds no profile at all: null, or a
+	// config.json without linux.seccomp.
+	None bool
 }
 
 // Text is a string of a document.

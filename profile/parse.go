@@ -37,12 +37,14 @@ func Read(file string, r io.Reader, engine Engine) (*Profile, Diagnostics, error
 }
 
 func parse(r *reporter, data []byte, engine Engine) *Profile {
-	root, ok := parseTree(r, data)
+	root, ok := parseTree(r, data, engine.facts().yajl)
 	if !ok {
 		return nil
 	}
 	p := &Profile{File: r.file}
-	(&decoder{reporter: r, engine: engine}).profile(seccompOf(&root), p)
+	n, none := seccompOf(&root)
+	p.None = none || n.kind == kindNull || engine.facts().yajl && n.kind != kindObject
+	(&decoder{reporter: r, engine: engine}).profile(n, p)
 	(&checker{reporter: r, engine: engine, facts: engine.facts()}).profile(p)
 	return p
 }
@@ -50,18 +52,18 @@ func parse(r *reporter, data []byte, engine Engine) *Profile {
 // seccompOf is the profile of an OCI config.json, and any other document as
 // it is. A config.json is told by "ociVersion", which its specification
 // demands, or by an object at "linux", which no profile has.
-func seccompOf(root *node) *node {
+func seccompOf(root *node) (n *node, none bool) {
 	linux := member(root, "linux")
 	if linux == nil || linux.kind != kindObject {
 		if member(root, "ociVersion") == nil {
-			return root
+			return root, false
 		}
-		return &node{kind: kindObject, at: root.at}
+		return &node{kind: kindObject, at: root.at}, true
 	}
 	if s := member(linux, "seccomp"); s != nil && s.kind != kindNull {
-		return s
+		return s, false
 	}
-	return &node{kind: kindObject, at: linux.at}
+	return &node{kind: kindObject, at: linux.at}, true
 }
 
 // member is the value of a key of an object, nil where there is none.

@@ -77,7 +77,7 @@ type resolver struct {
 
 func (r *resolver) resolve(p *Profile) Resolved {
 	out := Resolved{Native: r.env.ABI}
-	if p.DefaultAction.Value == "" && len(p.Syscalls) == 0 {
+	if p.None || p.DefaultAction.Value == "" && len(p.Syscalls) == 0 && !r.facts.yajl {
 		out.Unconfined = true
 		return out
 	}

@@ -108,6 +108,10 @@ func (c *converter) rules(out []policy.Rule, r *ResolvedRule) []policy.Rule {
 		if i < len(r.Origins) {
 			at = r.Origins[i]
 		}
+		if name == "" {
+			c.report(Failure, CodeEmptyName, at, "remove it", "an empty string is not a system call")
+			continue
+		}
 		if !syscalls.Known(name) {
 			hint := ""
 			if !c.full(Warning) {

@@ -105,7 +105,7 @@ func (e *envFlags) readings(t *terminal, name string) (comparison, error) {
 
 // openAs opens a policy in one reading.
 func (e *envFlags) openAs(r reading, named source.Named) (*source.Source, error) {
-	env, err := e.under(r.engine)
+	env, err := e.under(readBy(r.engine, r.stack))
 	if err != nil {
 		return nil, err
 	}

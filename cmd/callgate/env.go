@@ -91,6 +91,7 @@ func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	env.Engine = readBy(env.Engine, stack)
 	src, err := source.Open(name, source.Options{Env: env, Stack: stack, Stdin: t.in})
 	if err != nil && src != nil {
 		t.diagnose(src.Diagnostics)

@@ -67,6 +67,15 @@ func (r *readingFlags) stack(engine profile.Engine) (*enforce.Stack, error) {
 	return &s, nil
 }
 
+// readBy is an engine as it reads for the runtime of a stack: a document that no
+// engine writes anew is crun's to read.
+func readBy(engine profile.Engine, stack *enforce.Stack) profile.Engine {
+	if engine == profile.OCI && stack != nil && stack.Runtime == enforce.Crun {
+		return profile.OCICrun
+	}
+	return engine
+}
+
 // enforcing is the stack that the flags name, or that of an engine.
 func (r *readingFlags) enforcing(engine profile.Engine) enforce.Stack {
 	s := enforce.Stack{Runtime: r.runtime.value, Libseccomp: r.libseccomp.value}
