@@ -57,6 +57,38 @@ func (b *builder) build() {
 		b.entry(&r.Syscalls[i])
 	}
 	b.stub = b.newStub(architectures)
+	b.checkLength()
+}
+
+// checkLength judges what the kernel would say of the program: it takes 4,096
+// instructions.
+func (b *builder) checkLength() {
+	const hint = "state fewer rules with conditions, or put what many calls have in common into the default"
+	if b.library == nil || b.err() != nil {
+		return
+	}
+	switch n := b.library.Length(); {
+	case n > maxInstructions:
+		b.refuse(profile.CodeTooLarge, policy.Origin{}, hint, "the filter has at least %d instructions, and the kernel takes %d", n, maxInstructions)
+	case n+n/3+stubLength > maxInstructions:
+		b.doubts = append(b.doubts, profile.Diagnostic{
+			Code: profile.CodeTooLarge, Severity: profile.Warning, File: b.file(), Hint: hint,
+			Message: fmt.Sprintf("%v may refuse the profile: the filter has %d instructions or up to a third more, and the kernel takes %d", b.stack, n, maxInstructions),
+		})
+	}
+}
+
+const (
+	maxInstructions = 4096 // BPF_MAXINSNS of the kernel
+	stubLength      = 64   // more than a stub has
+)
+
+// file is that of the document, as far as a rule tells it.
+func (b *builder) file() string {
+	if len(b.rules) == 0 {
+		return ""
+	}
+	return b.rules[0].Origin.File
 }
 
 // open makes an empty filter.

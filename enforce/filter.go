@@ -16,6 +16,7 @@ type Filter struct {
 	library *libseccomp.Filter // nil: no filter at all
 	stub    stub
 	flags   uint
+	doubts  profile.Diagnostics
 }
 
 // rule is a rule of the profile for one call.
@@ -55,6 +56,10 @@ func New(r profile.Resolved, s Stack) (*Filter, error) {
 
 // Confined reports whether there is a filter.
 func (f *Filter) Confined() bool { return f.library != nil }
+
+// Doubts are warnings: what may become of the filter that this package cannot
+// tell for certain.
+func (f *Filter) Doubts() profile.Diagnostics { return f.doubts }
 
 // Stack is what makes the filter.
 func (f *Filter) Stack() Stack { return f.stack }

@@ -9,6 +9,7 @@ import (
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/profile"
 	"github.com/callgate/callgate/seccomp"
+	"github.com/callgate/callgate/syscalls"
 )
 
 // TestRefused has profiles with which a container does not start, or only with
@@ -114,5 +115,41 @@ func TestUnconfined(t *testing.T) {
 	}
 	if same, err := f.Says(policy.Constant(seccomp.Allow)); !same || err != nil {
 		t.Errorf("%v, %v", same, err)
+	}
+}
+
+// TestTooLong has profiles of which the kernel does not take the filter, or
+// perhaps not.
+func TestTooLong(t *testing.T) {
+	for _, c := range []struct {
+		calls  int
+		doubts bool
+		want   string
+	}{{200, false, ""}, {290, true, ""}, {325, false, "refuses the profile: the filter has at least"}} {
+		r := profile.Resolved{Native: seccomp.X86_64, DefaultAction: "SCMP_ACT_ALLOW"}
+		for nr := range uint32(c.calls) {
+			name, ok := syscalls.Name(seccomp.X86_64, nr)
+			if !ok {
+				t.Fatal(nr)
+			}
+			for i := range uint64(3) {
+				r.Syscalls = append(r.Syscalls, profile.ResolvedRule{Names: []string{name}, Action: "SCMP_ACT_ERRNO", Args: []profile.ResolvedArg{
+					{Index: i, Value: uint64(nr+1)<<32 | uint64(nr)<<2 | i, Op: "SCMP_CMP_EQ"},
+				}})
+			}
+		}
+		for _, runtime := range enforce.Runtimes() {
+			f, err := enforce.New(r, enforce.Stack{Runtime: runtime})
+			switch {
+			case c.want != "":
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%d calls, %v: %v", c.calls, runtime, err)
+				}
+			case err != nil:
+				t.Errorf("%d calls, %v: %v", c.calls, runtime, err)
+			case (len(f.Doubts()) > 0) != c.doubts:
+				t.Errorf("%d calls, %v: %v", c.calls, runtime, f.Doubts())
+			}
+		}
 	}
 }

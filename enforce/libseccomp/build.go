@@ -44,10 +44,10 @@ func (f *Filter) Build(s *policy.Space) (policy.Node, error) {
 		n = s.IfThenElse(s.Equal(policy.WordArch, part.arch), b.part(p, part, bad), n)
 	}
 	if p.full {
-		return policy.False, fmt.Errorf("libseccomp: the program has more than %d tests: %w", maxBlocks, policy.ErrTooLarge)
+		return policy.False, fmt.Errorf("libseccomp's program has more than %d tests, which are more than can be modelled: %w", maxBlocks, policy.ErrTooLarge)
 	}
 	if s.Full() {
-		return policy.False, fmt.Errorf("libseccomp: the filter needs more than %d nodes: %w", s.Limit(), policy.ErrTooLarge)
+		return policy.False, fmt.Errorf("what libseccomp's program answers takes more than %d nodes to hold: %w", s.Limit(), policy.ErrTooLarge)
 	}
 	return n, nil
 }

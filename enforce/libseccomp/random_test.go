@@ -111,6 +111,9 @@ func (p profile) check(t *testing.T, o *oracle) (diff string, errnos []int) {
 	case len(f.ABIs()) == 0:
 		return "", errnos
 	}
+	if n, least := len(v.code)/8, f.Length(); n < least || 3*n > 4*least+12 {
+		return fmt.Sprintf("%d instructions, at least %d were expected", n, least), errnos
+	}
 	return compare(f, v.code, f.ABIs()[0].ByteOrder()), errnos
 }
 

@@ -87,9 +87,8 @@ func (s *Source) Policy() (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.policy, err = f.Policy()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	if s.policy, err = f.Policy(); err != nil {
+		return nil, &Error{s.Name, err, "state fewer conditions on one call, or ask about the profile with --as-written"}
 	}
 	return s.policy, nil
 }
@@ -102,6 +101,7 @@ func (s *Source) Enforced(stack enforce.Stack) (*enforce.Filter, error) {
 	f, err := enforce.New(s.Resolved, stack)
 	if err == nil {
 		s.filter = f
+		s.add(f.Doubts())
 	}
 	return f, err
 }
