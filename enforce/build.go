@@ -47,7 +47,7 @@ func (b *builder) build() {
 	r := b.resolved
 	b.readFlags(r.Flags)
 	architectures := b.architectures(r.Architectures)
-	b.fallback = b.action(policy.Origin{}, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
+	b.fallback = b.action(r.Places.DefaultAction, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
 	b.checkListener()
 	if b.err() != nil {
 		return
@@ -69,10 +69,10 @@ func (b *builder) checkLength() {
 	}
 	switch n := b.library.Length(); {
 	case n > maxInstructions:
-		b.refuse(profile.CodeTooLarge, policy.Origin{}, hint, "the filter has at least %d instructions, and the kernel takes %d", n, maxInstructions)
+		b.refuse(profile.CodeTooLarge, policy.Origin{File: b.resolved.Places.DefaultAction.File}, hint, "the filter has at least %d instructions, and the kernel takes %d", n, maxInstructions)
 	case n+n/3+stubLength > maxInstructions:
 		b.doubts = append(b.doubts, profile.Diagnostic{
-			Code: profile.CodeTooLarge, Severity: profile.Warning, File: b.file(), Hint: hint,
+			Code: profile.CodeTooLarge, Severity: profile.Warning, File: b.resolved.Places.DefaultAction.File, Hint: hint,
 			Message: fmt.Sprintf("%v may refuse the profile: the filter has %d instructions or up to a third more, and the kernel takes %d", b.stack, n, maxInstructions),
 		})
 	}
@@ -83,25 +83,17 @@ const (
 	stubLength      = 64   // more than a stub has
 )
 
-// file is that of the document, as far as a rule tells it.
-func (b *builder) file() string {
-	if len(b.rules) == 0 {
-		return ""
-	}
-	return b.rules[0].Origin.File
-}
-
 // open makes an empty filter.
 func (b *builder) open(architectures []seccomp.ABI) {
 	library, err := libseccomp.New(b.stack.library(), b.resolved.Native, b.fallback)
 	if err != nil {
-		b.refuse(profile.CodeUnknownArch, policy.Origin{}, "", "%v", err)
+		b.refuse(profile.CodeUnknownArch, b.resolved.Places.DefaultAction, "", "%v", err)
 		return
 	}
 	b.library = library
-	for _, abi := range architectures {
+	for i, abi := range architectures {
 		if err := library.AddABI(abi); err != nil && !errors.Is(err, syscall.EEXIST) {
-			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "remove it", "the architecture %s cannot be filtered together with %v: %v", abi.OCI(), b.resolved.Native, err)
+			b.refuse(profile.CodeUnknownArch, profile.At(b.resolved.Places.Architectures, i), "remove it", "the architecture %s cannot be filtered together with %v: %v", abi.OCI(), b.resolved.Native, err)
 		}
 	}
 	if b.facts.treeAbove > 0 && len(names(b.resolved)) > b.facts.treeAbove {
@@ -123,13 +115,13 @@ func (b *builder) newStub(architectures []seccomp.ABI) stub {
 // architectures are those that the profile lists.
 func (b *builder) architectures(words []string) []seccomp.ABI {
 	var abis []seccomp.ABI
-	for _, word := range words {
+	for i, word := range words {
 		abi, ok := b.architecture(word)
 		if !ok {
-			b.refuse(profile.CodeUnknownArch, policy.Origin{}, "a name such as SCMP_ARCH_X86_64", "unknown architecture %q", word)
+			b.refuse(profile.CodeUnknownArch, profile.At(b.resolved.Places.Architectures, i), "a name such as SCMP_ARCH_X86_64", "unknown architecture %q", word)
 			continue
 		}
-		abis = listed(abis, abi)
+		abis = append(abis, abi) // repeated ones too: the places go with them
 	}
 	return abis
 }
@@ -149,16 +141,18 @@ func (b *builder) readFlags(words []string) {
 	const tsync, specAllow = 1 << 0, 1 << 2
 	switch {
 	case len(words) > 0 && !b.facts.flags:
-		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "remove them", "it takes no flags")
+		b.refuse(profile.CodeUnknownFlag, profile.At(b.resolved.Places.Flags, 0), "remove them", "it takes no flags")
 		return
 	case words == nil && b.facts.flags:
 		b.flags = specAllow
 	}
-	bits, err := b.resolved.FilterFlags()
-	if err != nil {
-		b.refuse(profile.CodeUnknownFlag, policy.Origin{}, "", "%v", err)
+	for i, word := range words {
+		bit, err := profile.Resolved{Flags: []string{word}}.FilterFlags()
+		if err != nil {
+			b.refuse(profile.CodeUnknownFlag, profile.At(b.resolved.Places.Flags, i), "", "%v", err)
+		}
+		b.flags |= bit
 	}
-	b.flags |= bits
 	if b.facts.runc {
 		b.flags &^= tsync
 	}
@@ -171,12 +165,19 @@ func (b *builder) action(at policy.Origin, key, word string, errnoRet *uint64) s
 		b.refuse(profile.CodeUnknownAction, at, "a name such as SCMP_ACT_ERRNO", "%s: unknown action %q", key, word)
 		return a
 	}
+	errnoKey := "errnoRet"
+	if key == "defaultAction" {
+		errnoKey = "defaultErrnoRet"
+		if b.resolved.Places.DefaultErrnoRet.Line > 0 {
+			at = b.resolved.Places.DefaultErrnoRet
+		}
+	}
 	returns := a.Kind() == seccomp.Err || a.Kind() == seccomp.Trace
 	switch {
 	case errnoRet != nil && !returns && !b.facts.runc:
-		b.refuse(profile.CodeErrnoUnused, at, "remove errnoRet", "%s %s returns no errno", key, word)
+		b.refuse(profile.CodeErrnoUnused, at, "remove "+errnoKey, "%s %s returns no errno", key, word)
 	case a.Kind() == seccomp.Err && a.Data() >= seccomp.MaxErrno:
-		b.refuse(profile.CodeErrnoRange, at, "0 to 4094", "%s: libseccomp takes no errno %d", key, a.Data())
+		b.refuse(profile.CodeErrnoRange, at, "a "+errnoKey+" from 0 to 4094", "%s: libseccomp takes no errno %d", key, a.Data())
 	}
 	return a
 }
@@ -185,13 +186,13 @@ func (b *builder) action(at policy.Origin, key, word string, errnoRet *uint64) s
 // container start without one.
 func (b *builder) checkListener() {
 	if path := b.resolved.ListenerPath; !b.facts.runc && path != "" && path[0] != '/' {
-		b.refuse(profile.CodeListener, policy.Origin{}, "write it from the root on", "the listenerPath %q is not absolute", path)
+		b.refuse(profile.CodeListener, b.resolved.Places.ListenerPath, "write it from the root on", "the listenerPath %q is not absolute", path)
 	}
 	if !b.facts.runc {
 		return
 	}
 	if b.fallback.Kind() == seccomp.Notify {
-		b.refuse(profile.CodeListener, policy.Origin{}, "name the calls to be asked about in rules", "the default action cannot be SCMP_ACT_NOTIFY")
+		b.refuse(profile.CodeListener, b.resolved.Places.DefaultAction, "name the calls to be asked about in rules", "the default action cannot be SCMP_ACT_NOTIFY")
 	}
 	for i := range b.resolved.Syscalls {
 		r := &b.resolved.Syscalls[i]

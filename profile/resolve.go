@@ -28,6 +28,23 @@ type Resolved struct {
 	ListenerPath     string         `json:"listenerPath,omitempty"`
 	ListenerMetadata string         `json:"listenerMetadata,omitempty"`
 	Syscalls         []ResolvedRule `json:"syscalls,omitempty"`
+
+	// Places says where a document has it.
+	Places Places `json:"-"`
+}
+
+// Places are where parts of a [Resolved] stand; the zero Origin is nowhere.
+type Places struct {
+	DefaultAction, DefaultErrnoRet, ListenerPath policy.Origin
+	Architectures, Flags                         []policy.Origin // one each
+}
+
+// At is place i of a list of them, nowhere if there is none.
+func At(places []policy.Origin, i int) policy.Origin {
+	if i >= len(places) {
+		return policy.Origin{}
+	}
+	return places[i]
 }
 
 // ResolvedRule is an entry of syscalls.
@@ -83,7 +100,15 @@ func (r *resolver) resolve(p *Profile) Resolved {
 	}
 	out.DefaultAction = p.DefaultAction.Value
 	out.DefaultErrnoRet = r.errno(readIf(r.facts.object, p.DefaultErrnoRet), p.DefaultErrno)
-	out.Architectures = r.architectures(p)
+	architectures := r.architectures(p)
+	out.Architectures = values(architectures)
+	out.Places = Places{
+		DefaultAction: p.origin(p.DefaultAction.At, 0), DefaultErrnoRet: p.origin(p.DefaultErrno.At, 0), ListenerPath: p.origin(p.ListenerPath.At, 0),
+		Architectures: p.origins(architectures), Flags: p.origins(p.Flags),
+	}
+	if p.DefaultErrnoRet != nil {
+		out.Places.DefaultErrnoRet = p.origin(p.DefaultErrnoRet.At, 0)
+	}
 	if r.facts.object {
 		out.Flags = r.flags(p.Flags)
 		out.ListenerPath = p.ListenerPath.Value
@@ -97,8 +122,8 @@ func (r *resolver) resolve(p *Profile) Resolved {
 	return out
 }
 
-func (r *resolver) architectures(p *Profile) []string {
-	listed := values(p.Architectures)
+func (r *resolver) architectures(p *Profile) []Text {
+	listed := p.Architectures
 	if !r.facts.includes || len(p.ArchMap) == 0 {
 		return listed
 	}
@@ -111,7 +136,7 @@ func (r *resolver) architectures(p *Profile) []string {
 	}
 	for _, m := range p.ArchMap {
 		if m.Architecture.Value == r.env.ABI.OCI() {
-			return append([]string{m.Architecture.Value}, values(m.SubArchitectures)...)
+			return append([]Text{m.Architecture}, m.SubArchitectures...)
 		}
 	}
 	return nil
@@ -162,6 +187,14 @@ func (r *resolver) rule(p *Profile, i int) (ResolvedRule, bool) {
 
 func (p *Profile) origin(at Pos, rule int) policy.Origin {
 	return policy.Origin{File: p.File, Line: int(at.Line), Column: int(at.Column), Rule: rule}
+}
+
+func (p *Profile) origins(texts []Text) []policy.Origin {
+	var all []policy.Origin
+	for _, t := range texts {
+		all = append(all, p.origin(t.At, 0))
+	}
+	return all
 }
 
 // stands reports whether includes and excludes let the rule stand.

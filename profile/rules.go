@@ -24,7 +24,7 @@ func (r Resolved) Rules() (policy.Rules, Diagnostics, error) {
 	}
 	c := &converter{}
 	out := policy.Rules{ABIs: c.abis(r), Unlisted: seccomp.KillThread}
-	out.Default = c.action(policy.Origin{}, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
+	out.Default = c.action(r.Places.DefaultAction, "defaultAction", r.DefaultAction, r.DefaultErrnoRet)
 	names := 0
 	for i := range r.Syscalls {
 		names += len(r.Syscalls[i].Names)
@@ -67,10 +67,10 @@ func (c *converter) abis(r Resolved) []seccomp.ABI {
 	if r.Native.Valid() {
 		abis = append(abis, r.Native)
 	}
-	for _, name := range r.Architectures {
+	for i, name := range r.Architectures {
 		abi, ok := archOf(name)
 		if !ok {
-			c.report(Failure, CodeUnknownArch, policy.Origin{}, "a name such as SCMP_ARCH_X86_64", "unknown architecture %s", quote(name))
+			c.report(Failure, CodeUnknownArch, At(r.Places.Architectures, i), "a name such as SCMP_ARCH_X86_64", "unknown architecture %s", quote(name))
 			continue
 		}
 		if !slices.Contains(abis, abi) {
