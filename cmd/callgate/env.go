@@ -33,6 +33,29 @@ func (e *envFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&e.kernel, "kernel", "", "the kernel `VERSION`, as in 5.15 (default: the running one)")
 }
 
+// given are the flags that say where a profile stands, as they were given, but for
+// --arch, which is the machine's where it is of use.
+func (e *envFlags) given() []string {
+	var words []string
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{"--engine", e.engines.words()}, {"--cap-add", e.capAdd}, {"--cap-drop", e.capDrop}, {"--kernel", one(e.kernel)}} {
+		for _, v := range f.values {
+			words = append(words, f.name, v)
+		}
+	}
+	return words
+}
+
+// one is a list of a word, empty where that is.
+func one(word string) []string {
+	if word == "" {
+		return nil
+	}
+	return []string{word}
+}
+
 // env is the environment that the flags describe for the policy of that name:
 // the engine is the one that is given, that of a built-in profile, or Docker.
 func (e *envFlags) env(name string) (profile.Env, error) {

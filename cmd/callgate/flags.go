@@ -112,6 +112,9 @@ func (e *engineFlag) String() string {
 	return strings.Join(names, ",")
 }
 
+// words are the engines as they are given.
+func (e *engineFlag) words() []string { return one(e.String()) }
+
 func (e *engineFlag) Type() string { return "ENGINE" }
 
 func (e *engineFlag) Set(s string) error {

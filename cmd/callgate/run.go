@@ -231,7 +231,7 @@ func (r *runner) filter(name string) (filter, error) {
 		return f, nil
 	}
 	f.options.NoNewPrivs = r.noNewPrivs || !kernel.Privileged()
-	r.tellDifference(src)
+	r.tellDifference(name, src)
 	bits, err := filterFlags(src)
 	if err != nil {
 		return filter{}, err
@@ -267,7 +267,7 @@ func filterFlags(src *source.Source) (uint, error) {
 
 // tellDifference says where a runtime makes something else of a profile of the
 // user's than what it says, which is what the command gets.
-func (r *runner) tellDifference(src *source.Source) {
+func (r *runner) tellDifference(name string, src *source.Source) {
 	if src.Kind != source.Document || src.Builtin() || src.Stack() != nil {
 		return
 	}
@@ -277,8 +277,33 @@ func (r *runner) tellDifference(src *source.Source) {
 	case err != nil:
 		r.terminal.warn("%v", err)
 	case different:
-		r.terminal.warn("%s means something else to %v: callgate diff --as-written %s", src.Name, stack, src.Name)
+		r.terminal.warn("%s means something else to %v: %s", src.Name, stack, r.compare(name))
 	}
+}
+
+// compare is the command that shows the difference, with the flags that were
+// given.
+func (r *runner) compare(name string) string {
+	if name == "-" {
+		return "write the profile to a file, and compare: callgate diff --as-written FILE"
+	}
+	words := append([]string{"callgate", "diff", "--as-written"}, r.env.given()...)
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+	return shellWords(append(words, name))
+}
+
+// shellWords are words as a shell reads them.
+func shellWords(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = w
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") != "" {
+			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 // replace turns this process into the command.
