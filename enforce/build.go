@@ -67,13 +67,13 @@ func (b *builder) checkLength() {
 	if b.library == nil || b.err() != nil {
 		return
 	}
-	switch n := b.library.Length(); {
-	case n > maxInstructions:
-		b.refuse(profile.CodeTooLarge, policy.Origin{File: b.resolved.Places.DefaultAction.File}, hint, "the filter has at least %d instructions, and the kernel takes %d", n, maxInstructions)
-	case n+n/3+stubLength > maxInstructions:
+	switch least, most := b.library.Length(); {
+	case least > maxInstructions:
+		b.refuse(profile.CodeTooLarge, policy.Origin{File: b.resolved.Places.DefaultAction.File}, hint, "the filter has at least %d instructions, and the kernel takes %d", least, maxInstructions)
+	case most+stubLength > maxInstructions:
 		b.doubts = append(b.doubts, profile.Diagnostic{
 			Code: profile.CodeTooLarge, Severity: profile.Warning, File: b.resolved.Places.DefaultAction.File, Hint: hint,
-			Message: fmt.Sprintf("%v may refuse the profile: the filter has %d instructions or up to a third more, and the kernel takes %d", b.stack, n, maxInstructions),
+			Message: fmt.Sprintf("%v may refuse the profile: the filter has %d to %d instructions, and the kernel takes %d", b.stack, least, most, maxInstructions),
 		})
 	}
 }
