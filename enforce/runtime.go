@@ -84,7 +84,10 @@ func ParseRuntime(s string) (Runtime, error) {
 	before := func(major, minor int) bool {
 		return version.Compare(seccomp.Version{Major: major, Minor: minor}) < 0
 	}
+	patched := strings.Count(text, ".") == 2
 	switch {
+	case name == "runc" && !before(1, 0) && before(1, 1) && patched && v[2] < 2:
+		return 0, fmt.Errorf("runtime %q: what versions before 1.0.2 install is not known", s)
 	case name == "crun" && before(1, 0), name == "runc" && before(1, 0):
 		return 0, fmt.Errorf("runtime %q: what versions before 1.0 install is not known", s)
 	case name == "crun":
