@@ -193,10 +193,8 @@ type Decision struct {
 	// through socketcall or ipc.
 	Multiplexer bool
 	// Dead is set where the program never loads the number, because the first
-	// call of the section is one that the ABI does not have. Missed is the rule
-	// that would decide otherwise, nil where none would.
-	Dead   bool
-	Missed *Rule
+	// call of the section is one that the ABI does not have.
+	Dead bool
 }
 
 // Decide is the action for one call as the program returns it. It walks the
@@ -216,15 +214,12 @@ func (f *Filter) decide(g *program, p part, d seccomp.Data) Decision {
 	if p.foreign(d.NR) {
 		return Decision{Action: f.badABI, Reason: ByABI}
 	}
-	l := g.decides(p, d.NR, &d.Args)
-	var missed *Rule
+	nr := d.NR
 	if p.dead {
-		if l != nil {
-			missed = l.rule
-		}
-		l = g.decides(p, p.arch, &d.Args)
+		nr = p.arch
 	}
-	out := Decision{Action: f.fallback, Reason: ByDefault, Dead: p.dead, Missed: missed}
+	l := g.decides(p, nr, &d.Args)
+	out := Decision{Action: f.fallback, Reason: ByDefault, Dead: p.dead}
 	if l != nil {
 		out.Action, out.Reason, out.Rule, out.Multiplexer = l.action, ByRule, l.rule, l.muxed
 	}
