@@ -82,10 +82,11 @@ func narrow(v uint64) uint64 {
 	return v
 }
 
-// String is c as in "a0 == 5" or "a0 & 0xff == 0x10".
+// String is c as in "a0 == 5" or "a0 & 0xff == 0x10", without bits of the value
+// that the mask hides.
 func (c Condition) String() string {
 	if c.Op == MaskedEQ {
-		return fmt.Sprintf("a%d & %#x == %#x", c.Arg, c.Mask, c.Value)
+		return fmt.Sprintf("a%d & %#x == %#x", c.Arg, c.Mask, c.Value&c.Mask)
 	}
 	return fmt.Sprintf("a%d %v %s", c.Arg, c.Op, number(c.Value))
 }

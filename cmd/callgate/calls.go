@@ -192,6 +192,9 @@ func conditionText(abi seccomp.ABI, name string, c policy.Condition) string {
 	if regs := syscalls.Registers(abi, name); c.Arg < len(regs) && regs[c.Arg].Name != "" {
 		arg = regs[c.Arg].Name
 	}
+	if c.Op == policy.MaskedEQ {
+		c.Value &= c.Mask
+	}
 	value := constantText(abi, name, c.Arg, c.Value)
 	switch {
 	case c.Op == policy.MaskedEQ && c.Mask == math.MaxUint64:
