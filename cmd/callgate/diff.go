@@ -120,6 +120,20 @@ func (c comparison) differences(subset bool) ([]policy.Difference, error) {
 	return found, err
 }
 
+// fails is why the rule that decides on the other side does not decide on this
+// one, and "" where it does not match, or that is not known.
+func (s side) fails(call seccomp.Data, other outcome) string {
+	if s.filter == nil || other.rule == "" {
+		return ""
+	}
+	for _, p := range s.filter.Decide(call).Passed {
+		if p.Rule.Origin == other.origin {
+			return p.Why
+		}
+	}
+	return ""
+}
+
 // reason says what decides about a call.
 func (s side) reason(call seccomp.Data, answer seccomp.Action) outcome {
 	if !s.source.Confined() {

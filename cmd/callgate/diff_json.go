@@ -27,6 +27,8 @@ type (
 		By     string `json:"by,omitempty"`
 		Origin string `json:"origin,omitempty"`
 		Rule   string `json:"rule,omitempty"`
+		// Why the rule of the other side matches and does not decide.
+		Why string `json:"why,omitempty"`
 	}
 	// callJSON can be given to eval.
 	callJSON struct {
@@ -42,8 +44,8 @@ func (c comparison) json(list []policy.Difference) []differenceJSON {
 	for _, d := range list {
 		j := differenceJSON{
 			AuditArch: d.Arch, OtherArch: d.OtherArch, Calls: numbers(d), Truncated: d.Truncated, Always: d.Always,
-			A:       c.answerJSON(c.a, d.Call, d.A),
-			B:       c.answerJSON(c.b, d.Call, d.B),
+			A:       c.answerJSON(c.a, d.Call, d.A, c.b, d.B),
+			B:       c.answerJSON(c.b, d.Call, d.B, c.a, d.A),
 			Witness: jsonOfCall(d.Call),
 		}
 		if d.ABI != 0 {
@@ -57,11 +59,12 @@ func (c comparison) json(list []policy.Difference) []differenceJSON {
 	return out
 }
 
-func (c comparison) answerJSON(s side, call seccomp.Data, answer seccomp.Action) answerJSON {
+func (c comparison) answerJSON(s side, call seccomp.Data, answer seccomp.Action, other side, otherAnswer seccomp.Action) answerJSON {
 	j := answerJSON{Action: answer.KindName(), Data: answer.Data()}
 	if c.readings {
 		o := s.reason(call, answer)
 		j.Engine, j.By, j.Origin, j.Rule = s.label, o.by, o.origin.String(), o.rule
+		j.Why = s.fails(call, other.reason(call, otherAnswer))
 	}
 	return j
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/callgate/callgate/policy"
 	"github.com/callgate/callgate/seccomp"
@@ -21,8 +22,17 @@ func where(d policy.Difference) string {
 		return "other architectures"
 	case d.ABI == 0:
 		return fmt.Sprintf("architecture %#x", d.Arch)
+	case d.ABI == seccomp.X32 && !slices.ContainsFunc(d.Numbers, x32):
+		return "x86_64 (numbers of no ABI)"
 	}
 	return d.ABI.String()
+}
+
+// x32 reports whether the kernel takes any number of a range for one of x32. What
+// else is above those of x86_64 libseccomp takes for one, too.
+func x32(r policy.Range) bool {
+	bit := seccomp.X32.Base()
+	return r.Low&bit != 0 || r.High&bit != 0 || r.High-r.Low >= bit
 }
 
 // numbered is a call or a range of numbers without a name, with its first number.

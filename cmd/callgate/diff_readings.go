@@ -57,6 +57,11 @@ func (e *envFlags) twoReadings(name string) ([]reading, error) {
 			}
 			out = append(out, reading{engine.String(), engine, stack})
 		}
+		if a, b := out[0].stack, out[1].stack; a != nil && b != nil && a.Runtime != b.Runtime {
+			for i := range out {
+				out[i].label += " with " + out[i].stack.Runtime.String()
+			}
+		}
 		return out, nil
 	}
 	env, err := e.env(name)

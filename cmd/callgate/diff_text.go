@@ -90,8 +90,16 @@ func (t *terminal) printReasons(c comparison, call seccomp.Data, ch change) {
 		return
 	}
 	width := max(len(c.a.label), len(c.b.label))
-	t.printf("    %-*s  %s\n", width, c.a.label, c.a.reason(call, ch.a).reason())
-	t.printf("    %-*s  %s\n", width, c.b.label, c.b.reason(call, ch.b).reason())
+	a, b := c.a.reason(call, ch.a), c.b.reason(call, ch.b)
+	for _, line := range []struct {
+		side
+		by, other outcome
+	}{{c.a, a, b}, {c.b, b, a}} {
+		t.printf("    %-*s  %s\n", width, line.label, line.by.reason())
+		if why := line.fails(call, line.other); why != "" {
+			t.printf("    %-*s  not %s: %s\n", width, "", line.other.place(), why)
+		}
+	}
 }
 
 // lineWidth is how wide lists are written, in columns: a terminal's 80, also in
