@@ -105,6 +105,9 @@ func lookUp(name string) (history, release, error) {
 }
 
 func noDefault(known []string) error {
+	if len(known) == 1 {
+		return fmt.Errorf("%w: want %s, the newest: of other versions nothing is known", ErrNoDefault, known[0])
+	}
 	return fmt.Errorf("%w: want one of %s, or a version between", ErrNoDefault, strings.Join(known, ", "))
 }
 
@@ -112,11 +115,22 @@ func noDefault(known []string) error {
 func (h history) knows(r release) bool {
 	first, _ := parseRelease(h.oldest, 0)
 	last, _ := parseRelease(h.newest, latest)
-	return h.oldest != "" && first.compare(r) <= 0 && r.compare(last) <= 0
+	return h.oldest != "" && first.compare(r) <= 0 && r.compare(last) <= 0 && (h.engine != Docker || r.released())
+}
+
+// released reports whether Docker has releases of the branch of r: before 23.0 only
+// 19.03 and 20.10.
+func (r release) released() bool {
+	for _, branch := range []release{{19, 3}, {20, 10}} {
+		if r[0] == branch[0] {
+			return r[1] == branch[1] || r[1] == latest
+		}
+	}
+	return r[0] >= 23
 }
 
 // nearest are the names of h for one that it does not know: those of the
-// nearest versions first, or the most similar ones.
+// nearest versions first, or one that is hardly otherwise written.
 func (h history) nearest(r release, isRelease bool, name string) []string {
 	names := h.names()
 	first, _ := parseRelease(h.oldest, 0)
@@ -124,7 +138,9 @@ func (h history) nearest(r release, isRelease bool, name string) []string {
 	case !isRelease:
 		const longest = 64 // bounds the cost
 		name = name[:min(len(name), longest)]
-		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
+		slices.Reverse(names)
+		near := func(known string) int { return min(distance(name, known), 3) } // more is another version
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(near(a), near(b)) })
 	case first.compare(r) <= 0:
 		slices.Reverse(names)
 	}

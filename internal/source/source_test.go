@@ -162,7 +162,7 @@ func TestErrors(t *testing.T) {
 		{"-", `{"defaultAction": "SCMP_ACT_ALOW"}`, "stdin:1:19: ", ""},
 		{"-", `[]`, "stdin:1:1: ", ""},
 		{"docker:0.1", "", "docker:0.1: no such built-in profile: want one of docker:19.03, ", ""},
-		{"cri-o:1.30", "", "cri-o:1.30: no such built-in profile: want one of cri-o:default", ""},
+		{"cri-o:1.30", "", "cri-o:1.30: no such built-in profile: want cri-o:default", ""},
 		{"containerd:", "", "containerd:: no such built-in profile: want one of containerd:", ""},
 		{"rkt:default", "", "rkt:default: no such file", ""},
 		{"pid:1", "", "cannot be read by name yet", "write the filter to a file"},
