@@ -97,6 +97,7 @@ func (e *envFlags) compared(t *terminal, args []string) (comparison, error) {
 	if args[0] == "-" && args[1] == "-" {
 		return c, usagef("name a file", "only one of the policies can be on stdin")
 	}
+	e.several = true
 	for i, s := range []*side{&c.a, &c.b} {
 		p, src, err := e.policy(t, args[i])
 		if err != nil {
@@ -107,7 +108,7 @@ func (e *envFlags) compared(t *terminal, args []string) (comparison, error) {
 			return c, err
 		}
 	}
-	return c, nil
+	return c, e.reading.apply(c.a.source, c.b.source)
 }
 
 // differences lists the differences that are asked for: all, or those in which

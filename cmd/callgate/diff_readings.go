@@ -26,6 +26,8 @@ func diffArguments(cmd *cobra.Command, e *envFlags, args []string) error {
 		return usagef(hint, "diff: two engines read one profile, and not %d", len(args))
 	case len(engines) == 2, e.writtenAndEnforced(args):
 		return nil
+	case e.reading.asEnforced && len(args) == 1:
+		return usagef("to compare what the profile says with what a runtime does: --as-written", "diff: B is missing")
 	case len(engines) == 1 && len(args) == 1:
 		return usagef("name a second policy, or two engines, as in --engine docker,containerd", "diff: B is missing")
 	}

@@ -22,6 +22,7 @@ type envFlags struct {
 	capDrop []string
 	kernel  string
 	reading readingFlags
+	several bool // of the policies one at least is to be a profile, where flags ask for a reading
 }
 
 func (e *envFlags) register(cmd *cobra.Command) {
@@ -118,6 +119,9 @@ func (e *envFlags) open(t *terminal, name string) (*source.Source, error) {
 	src, err := source.Open(name, source.Options{Env: env, Stack: stack, Stdin: t.in})
 	if err != nil && src != nil {
 		t.diagnose(src.Diagnostics)
+	}
+	if err == nil && !e.several {
+		err = e.reading.apply(src)
 	}
 	return src, err
 }

@@ -128,7 +128,6 @@ func (e *engineFlag) Set(s string) error {
 type engineList struct{ *engineFlag }
 
 func (e engineList) Set(s string) error {
-	e.list = nil
 	for _, name := range strings.Split(s, ",") {
 		engine, err := profile.ParseEngine(name)
 		if err != nil {

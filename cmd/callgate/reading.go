@@ -58,13 +58,27 @@ func (r *readingFlags) stack(engine profile.Engine) (*enforce.Stack, error) {
 	switch {
 	case r.asWritten && r.asEnforced:
 		return nil, usagef("want one of them", "--as-written and --as-enforced are two readings")
-	case r.asWritten && named && !r.enforced:
+	case r.asWritten && named:
 		return nil, usagef("leave one out", "--as-written does not depend on a runtime")
 	case r.asWritten, !r.enforced && !r.asEnforced && !named:
 		return nil, nil
 	}
 	s := r.enforcing(engine)
 	return &s, nil
+}
+
+// apply is an error where flags ask for a reading and none of the policies is a
+// profile.
+func (r *readingFlags) apply(sources ...*source.Source) error {
+	if !r.asWritten && !r.asEnforced && !r.runtime.given && !r.libseccomp.given {
+		return nil
+	}
+	for _, s := range sources {
+		if s.Kind == source.Document || s.Kind == source.Unconfined {
+			return nil
+		}
+	}
+	return usagef("leave out --runtime, --libseccomp, --as-written and --as-enforced", "%s is no profile, which alone is read in several ways", sources[0].Name)
 }
 
 // readBy is an engine as it reads for the runtime of a stack: a document that no
