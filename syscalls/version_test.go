@@ -38,3 +38,22 @@ func TestSinceUnified(t *testing.T) {
 		t.Errorf("newest call is since %v", last)
 	}
 }
+
+func TestSinceOn(t *testing.T) {
+	for _, c := range []struct {
+		abi        seccomp.ABI
+		name, want string
+	}{
+		{seccomp.X86, "socket", "4.3"}, {seccomp.X86, "accept4", "4.3"}, {seccomp.X86, "sendmmsg", "3.0"}, {seccomp.X86, "semget", "5.1"},
+		{seccomp.X86_64, "socket", "1.0"}, {seccomp.X86_64, "semget", "1.0"}, {seccomp.S390X, "connect", "4.3"}, {seccomp.S390X, "shmat", "5.1"},
+		{seccomp.ARM, "semget", "1.0"}, {seccomp.X86, "read", "1.0"}, {seccomp.X86, "clock_gettime64", "5.1"},
+	} {
+		want, _ := Since(c.name)
+		if c.want != "1.0" {
+			want, _ = seccomp.ParseVersion(c.want)
+		}
+		if v, ok := SinceOn(c.abi, c.name); !ok || v.Compare(want) != 0 {
+			t.Errorf("SinceOn(%v, %q) = %v, %v, want %v", c.abi, c.name, v, ok, want)
+		}
+	}
+}

@@ -142,7 +142,7 @@ type outcome struct {
 // the diagram, exactly; where they come from by the rules.
 func (e explainer) explain(c asked) (explanation, error) {
 	x := explanation{asked: c}
-	if since, ok := syscalls.Since(c.name); ok && e.kernel.Compare(since) < 0 && e.kernel != (seccomp.Version{}) {
+	if since, ok := syscalls.SinceOn(c.abi, c.name); ok && e.kernel.Compare(since) < 0 && e.kernel != (seccomp.Version{}) {
 		x.since, x.kernel = since, e.kernel
 	}
 	given, err := e.policy.Given(c.data, c.known)

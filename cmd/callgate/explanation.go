@@ -30,7 +30,7 @@ func (t *terminal) printExplanation(x explanation) error {
 		}
 	}
 	if x.since != (seccomp.Version{}) {
-		t.printf("  Linux %v has no such call, which came with %v: where it is allowed it fails with ENOSYS\n", x.kernel, x.since)
+		t.printf("  Linux %v has no such call for programs of %v, which came with %v: where it is allowed it fails with ENOSYS\n", x.kernel, x.asked.abi, x.since)
 	}
 	return nil
 }

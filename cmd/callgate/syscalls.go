@@ -227,7 +227,7 @@ func (t *terminal) printCalls(names []string, abi seccomp.ABI) error {
 	for _, name := range names {
 		nr, _ := syscalls.Number(abi, name)
 		since := "-"
-		if v, ok := syscalls.Since(name); ok {
+		if v, ok := syscalls.SinceOn(abi, name); ok {
 			since = v.String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s(%s)\n", numberOn(abi, nr), since, name, signature(name))
