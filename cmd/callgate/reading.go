@@ -30,7 +30,7 @@ func (e *envFlags) registerReading(cmd *cobra.Command, enforced bool) {
 	}
 	flags := cmd.Flags()
 	flags.Var(&r.runtime, "runtime", "the container `RUNTIME` that enforces a profile"+other+": runc or crun, or runc in a version, as in runc-1.1 (default: the engine's)")
-	flags.Var(&r.libseccomp, "libseccomp", "the `VERSION` of libseccomp that the runtime uses: 2.5.4 or 2.6.1 (default 2.6.1)")
+	flags.Var(&r.libseccomp, "libseccomp", "the `VERSION` of libseccomp that the runtime uses: 2.5.4 (Debian's, with calls up to Linux 6.7) or 2.6.1 (default 2.6.1)")
 	flags.BoolVar(&r.asEnforced, "as-enforced", false, "read profiles as a container runtime enforces them"+byDefault(enforced, "; --runtime and --libseccomp say so, too"))
 	flags.BoolVar(&r.asWritten, "as-written", false, "read profiles as they are written"+byDefault(!enforced, ""))
 	_ = cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(runtimeNames(), cobra.ShellCompDirectiveNoFileComp))

@@ -14,7 +14,7 @@ type Version uint8
 
 // The modelled releases.
 const (
-	V2_5_4 Version = 1 + iota // Debian 12, Ubuntu 22.04
+	V2_5_4 Version = 1 + iota // as in Debian 12 (2.5.4-1+deb12u1), which knows calls up to Linux 6.7
 	V2_6_1
 )
 
