@@ -12,7 +12,7 @@ import (
 // from: adding it makes the library walk in a circle. Both modelled releases do
 // so for some pairs of rules on one call of a 64-bit ABI that compare one
 // argument in the same way and then tests on another whose order differs from
-// that of the rules, as in a0 != 5 && a1 == 1 before a0 != 5 && a1 == 2.
+// that of the rules, as in a0 != 1 && a1 == 1 before a0 != 1 && a2 == 1.
 var ErrHangs = errors.New("libseccomp does not return")
 
 // ErrUnknownCall is matched by the error for a name that the release does not

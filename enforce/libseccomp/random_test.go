@@ -90,6 +90,26 @@ func differential(t *testing.T, count uint64, abis func(*rand.Rand) ([]seccomp.A
 	}
 }
 
+// TestHangs has the example of ErrHangs, and the pair the other way round.
+func TestHangs(t *testing.T) {
+	o := ask(t)
+	rule := func(second int) libseccomp.Rule {
+		return libseccomp.Rule{Name: "kcmp", Action: seccomp.Err | 1, Args: []libseccomp.Arg{
+			{Index: 0, Op: libseccomp.NE, Value: 1}, {Index: second, Op: libseccomp.EQ, Value: 1},
+		}}
+	}
+	for _, second := range [][2]int{{1, 2}, {2, 1}} {
+		p := profile{fallback: seccomp.Allow, badABI: seccomp.KillThread, optimize: 1, rules: []libseccomp.Rule{rule(second[0]), rule(second[1])}}
+		want := second[0] < second[1]
+		if _, _, hangs := p.model(o.version); hangs != want {
+			t.Errorf("the model hangs: %v, for\n%v", hangs, p)
+		}
+		if v := o.judge(t, p); v.hangs != want {
+			t.Errorf("the library hangs: %v, for\n%v", v.hangs, p)
+		}
+	}
+}
+
 // check returns how the model and the library differ on p, and the errnos of
 // the model; nil where the library would hang.
 func (p profile) check(t *testing.T, o *oracle) (diff string, errnos []int) {
