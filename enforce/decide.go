@@ -155,7 +155,7 @@ func (f *Filter) note(id int, d seccomp.Data, found libseccomp.Decision) string 
 		return fmt.Sprintf("two of its conditions are about one argument, so that %s takes each for a rule of its own", f.stack.Runtime)
 	}
 	if abi.WordBits() == 32 && !narrows(r.When) {
-		return fmt.Sprintf("libseccomp compares the low 32 bits of its values on %v", abi)
+		return fmt.Sprintf("libseccomp compares only the low 32 bits of a value on %v", abi)
 	}
 	return "libseccomp compares otherwise than the rule says"
 }

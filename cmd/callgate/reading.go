@@ -21,6 +21,10 @@ type readingFlags struct {
 
 // registerReading adds the flags. Which reading holds without them is the
 // verb's matter: one that tells of containers tells what the runtime does.
+//
+// The verbs that answer have them, and run. record and profile do not: what they
+// make of a --base is its text with a few calls more, in any reading, and their
+// --runtime says whose own calls these are.
 func (e *envFlags) registerReading(cmd *cobra.Command, enforced bool) {
 	r := &e.reading
 	r.enforced = enforced
