@@ -21,7 +21,7 @@ type Candidate struct {
 
 // Consider lists the decisions that a call may get of which only the arguments
 // with their bit set in known are known: the first whose conditions hold is what
-// [Filter.Decide] says. ok is false where no order of the rules says so, because
+// [Filter.Decide] says, and the last has none. ok is false where no order of the rules says so, because
 // libseccomp compares otherwise than they say.
 //
 // It puts the rules in the order in which they decide: next is one that decides
@@ -49,6 +49,7 @@ func (f *Filter) Consider(d seccomp.Data, known uint8) (list []Candidate, ok boo
 		case s.Full() || next < 0 && len(rules) > 0:
 			return nil, false
 		case left == policy.False:
+			list[len(list)-1].When = nil // what those before it leave meets them
 			return list, true
 		case next < 0:
 			return append(list, f.candidate(s, d, left, nil)), true

@@ -29,6 +29,7 @@ func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
 		for _, o := range candidates {
 			x.outcomes = append(x.outcomes, e.decided(o.Decision, o.When))
 		}
+		x.outcomes = withoutEqualTail(x.outcomes)
 	} else {
 		for _, a := range answers {
 			x.outcomes = append(x.outcomes, e.enforced(c.like(a.Call)))
@@ -40,6 +41,17 @@ func (e explainer) explainEnforced(x *explanation, given *policy.Policy) error {
 		return nil
 	}
 	return e.misread(x, given, says)
+}
+
+// withoutEqualTail leaves out the outcomes that are as the last one, which they go
+// over to: the alternatives of one rule.
+func withoutEqualTail(list []outcome) []outcome {
+	last := list[len(list)-1]
+	n := len(list) - 1
+	for n > 0 && list[n-1].action == last.action && list[n-1].by == last.by && list[n-1].origin == last.origin {
+		n--
+	}
+	return append(list[:n], last)
 }
 
 // says is what the profile says of a call, as a policy in a space; nil where it
