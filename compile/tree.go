@@ -39,7 +39,7 @@ type planner struct {
 	*graph
 	price int64 // of one instruction
 	exact int   // the ranges for which the cheapest tree is looked for
-	wide  bool  // whether all splits are looked at
+	near  int   // how far from those of shorter runs a split is looked for
 	n     int   // the parts of the present plan, and of each row below
 	cost  []int64
 	root  []int16 // where to split; the best split even where a chain is cheaper
@@ -50,14 +50,14 @@ type planner struct {
 
 // aim sets what the trees of a switch are to be good at.
 func (t *planner) aim(parts []part, goal Goal) {
-	t.exact, t.price, t.wide = maxExact, wholeWeight/1024, false
+	t.exact, t.price, t.near = maxExact, wholeWeight/1024, 1
 	switch {
 	case goal == Unchanged:
 		t.exact = 1
 	case goal == Size || len(parts) <= fewParts:
-		t.price, t.wide = 4*wholeWeight, true
+		t.price, t.near = 4*wholeWeight, maxExact
 	case weightOf(parts) < lightWeight:
-		t.exact = maxLight
+		t.exact, t.near = maxLight, 0
 	}
 }
 
@@ -145,11 +145,8 @@ func (t *planner) plan(parts []part) int64 {
 		chains.start(parts[i:])
 		cost, root, ends := t.cost[i*n:][:n], t.root[i*n:][:n], t.ends[i*n:][:n]
 		for j := i + 1; j < n; j++ {
-			from, to := i+1, j
-			if !t.wide {
-				from = max(int(root[j-1])-1, i+1)
-				to = min(max(int(t.root[(i+1)*n+j])+1, from), j)
-			}
+			from := max(int(root[j-1])-t.near, i+1)
+			to := min(max(int(t.root[(i+1)*n+j])+t.near, from), j)
 			best, split := int64(math.MaxInt64), from
 			for k, below := from, t.cost[from*n+j:]; ; k, below = k+1, below[n:] {
 				if c := cost[k-1] + below[0]; c < best {
@@ -174,19 +171,12 @@ func (t *planner) plan(parts []part) int64 {
 	return t.cost[n-1]
 }
 
-// grow makes room for plans of n parts.
+// grow makes room for plans of n parts, and of somewhat larger ones.
 func (t *planner) grow(n int) {
-	if n = min(n, maxExact); len(t.cost) < n*n {
+	if len(t.cost) < n*n {
+		n += 8
 		t.cost, t.root, t.ends = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
 	}
-}
-
-// mostParts is the size of the largest switch.
-func (g *graph) mostParts() (most int) {
-	for _, parts := range g.parts {
-		most = max(most, len(parts))
-	}
-	return most
 }
 
 // build makes the tree that was planned for parts i to j.
@@ -295,7 +285,6 @@ func (c *chain) cost(price int64) int64 {
 // leads to.
 func (g *graph) trees(goal Goal) {
 	t := &planner{graph: newGraph(g.limit)}
-	t.grow(g.mostParts())
 	done := make([]id, len(g.nodes))
 	for _, n := range g.order() {
 		x := g.nodes[n]

@@ -137,10 +137,7 @@ func (s *Space) table(abi seccomp.ABI, clauses []clause, r *Rules) (Node, error)
 	fallback := s.answer(r.Default)
 	entries := make([]entry, 0, len(clauses))
 	for len(clauses) > 0 {
-		nr, n := uint64(clauses[0].nr), 1
-		for n < len(clauses) && uint64(clauses[n].nr) == nr {
-			n++
-		}
+		nr, n := uint64(clauses[0].nr), sameNumber(clauses)
 		entries = append(entries, entry{nr, s.verdict(clauses[:n], r, fallback)})
 		if s.Full() {
 			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), s.errFull())
@@ -148,6 +145,15 @@ func (s *Space) table(abi seccomp.ABI, clauses []clause, r *Rules) (Node, error)
 		clauses = clauses[n:]
 	}
 	return s.split(fieldNR, entries, fallback), nil
+}
+
+// sameNumber is how many of clauses are about the number that the first is about.
+func sameNumber(clauses []clause) int {
+	n := 1
+	for n < len(clauses) && clauses[n].nr == clauses[0].nr {
+		n++
+	}
+	return n
 }
 
 // answer is the diagram that gives a to every call, in the form in which the
@@ -286,17 +292,12 @@ func expand(r Rules) (*compiledRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	ranked := make([]int, len(r.Rules))
-	for i := range ranked {
-		ranked[i] = i
-	}
-	slices.SortFunc(ranked, r.precedence)
 	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
 	found := make([]clause, 0, 2*len(r.Rules))
 	order := make([]uint64, 0, 2*len(r.Rules)) // numbers, and behind each the place in found
 	for _, abi := range r.ABIs {
 		found, order = found[:0], order[:0]
-		for _, i := range ranked {
+		for i := range r.Rules {
 			found = r.Rules[i].clauses(found, abi, i, calls[i])
 		}
 		for i, cl := range found {
@@ -306,6 +307,13 @@ func expand(r Rules) (*compiledRules, error) {
 		clauses := make([]clause, len(found))
 		for i, key := range order {
 			clauses[i] = found[uint32(key)]
+		}
+		for same := clauses; len(same) > 0; {
+			n := sameNumber(same)
+			if n > 1 {
+				slices.SortFunc(same[:n], func(a, b clause) int { return r.precedence(a.rule, b.rule) })
+			}
+			same = same[n:]
 		}
 		c.clauses[abi] = clauses
 	}
