@@ -21,6 +21,8 @@ const (
 	// wholeWeight is the weight of all calls together. It is whole numbers so
 	// that every machine makes the same tree.
 	wholeWeight = 1 << 32
+	// costShift makes costs of weights: with it those of the largest switch fit.
+	costShift = 12
 	// maxChain bounds how many equalities stand behind each other.
 	maxChain = 6
 	// fewParts is a number of ranges for which the smallest tree is taken: no
@@ -34,28 +36,36 @@ const (
 	lightWeight = wholeWeight / 8
 )
 
+// cost is what a tree costs. It has 32 bits so that the plan of a large switch
+// fits into the cache of a processor.
+type cost int32
+
+const maxCost = math.MaxInt32
+
+func costOf(weight int64) cost { return cost(weight >> costShift) }
+
 // planner makes trees.
 type planner struct {
 	*graph
-	price int64 // of one instruction
-	exact int   // the ranges for which the cheapest tree is looked for
-	near  int   // how far from those of shorter runs a split is looked for
-	n     int   // the parts of the present plan, and of each row below
-	cost  []int64
+	price cost // of one instruction
+	exact int  // the ranges for which the cheapest tree is looked for
+	near  int  // how far from those of shorter runs a split is looked for
+	n     int  // the parts of the present plan, and of each row below
+	costs []cost
 	root  []int16 // where to split; the best split even where a chain is cheaper
 	ends  []bool  // whether a chain is cheaper
-	sums  []int64 // of the weights before each part
+	sums  []cost  // of the parts before each
 	chains
 }
 
 // aim sets what the trees of a switch are to be good at.
 func (t *planner) aim(parts []part, goal Goal) {
-	t.exact, t.price, t.near = maxExact, wholeWeight/1024, 1
+	t.exact, t.price, t.near = maxExact, costOf(wholeWeight/1024), 1
 	switch {
 	case goal == Unchanged:
 		t.exact = 1
 	case goal == Size || len(parts) <= fewParts:
-		t.price, t.near = 4*wholeWeight, maxExact
+		t.price, t.near = costOf(4*wholeWeight), maxExact
 	case weightOf(parts) < lightWeight:
 		t.exact, t.near = maxLight, 0
 	}
@@ -70,10 +80,10 @@ func (t *planner) tree(parts []part) id {
 		at := middle(parts)
 		return t.jump(opAtLeast, parts[at].low, t.tree(parts[at:]), t.tree(parts[:at]))
 	}
-	cost := t.plan(parts)
+	all := t.plan(parts)
 	if heavy := heaviest(parts); heavy >= 0 {
 		rest := without(parts, heavy)
-		if t.plan(rest)+t.price+weightOf(parts) < cost {
+		if t.plan(rest)+t.price+costOf(weightOf(parts)) < all {
 			return t.jump(opEqual, parts[heavy].low, parts[heavy].to, t.tree(rest))
 		}
 		t.plan(parts)
@@ -131,25 +141,25 @@ func middle(parts []part) int {
 
 // plan finds the cheapest trees for all runs of parts, and is the cost of the one
 // for all of them.
-func (t *planner) plan(parts []part) int64 {
+func (t *planner) plan(parts []part) cost {
 	n := len(parts)
 	t.n = n
 	t.grow(n)
 	t.sums = append(t.sums[:0], 0)
 	for i, p := range parts {
-		t.sums = append(t.sums, t.sums[i]+p.weight)
-		t.cost[i*n+i], t.root[i*n+i] = 0, int16(i)
+		t.sums = append(t.sums, t.sums[i]+costOf(p.weight))
+		t.costs[i*n+i], t.root[i*n+i] = 0, int16(i)
 	}
 	for i := n - 2; i >= 0; i-- {
 		chains := &t.chains
 		chains.start(parts[i:])
-		cost, root, ends := t.cost[i*n:][:n], t.root[i*n:][:n], t.ends[i*n:][:n]
+		row, root, ends := t.costs[i*n:][:n], t.root[i*n:][:n], t.ends[i*n:][:n]
 		for j := i + 1; j < n; j++ {
 			from := max(int(root[j-1])-t.near, i+1)
 			to := min(max(int(t.root[(i+1)*n+j])+t.near, from), j)
-			best, split := int64(math.MaxInt64), from
-			for k, below := from, t.cost[from*n+j:]; ; k, below = k+1, below[n:] {
-				if c := cost[k-1] + below[0]; c < best {
+			best, split := cost(maxCost), from
+			for k, below := from, t.costs[from*n+j:]; ; k, below = k+1, below[n:] {
+				if c := row[k-1] + below[0]; c < best {
 					best, split = c, k
 				}
 				if k == to {
@@ -165,17 +175,17 @@ func (t *planner) plan(parts []part) int64 {
 				}
 			}
 			ends[j] = chained
-			cost[j], root[j] = best, int16(split)
+			row[j], root[j] = best, int16(split)
 		}
 	}
-	return t.cost[n-1]
+	return t.costs[n-1]
 }
 
 // grow makes room for plans of n parts, and of somewhat larger ones.
 func (t *planner) grow(n int) {
-	if len(t.cost) < n*n {
+	if len(t.costs) < n*n {
 		n += 8
-		t.cost, t.root, t.ends = make([]int64, n*n), make([]int16, n*n), make([]bool, n*n)
+		t.costs, t.root, t.ends = make([]cost, n*n), make([]int16, n*n), make([]bool, n*n)
 	}
 }
 
@@ -228,9 +238,9 @@ type chains struct {
 // chain is one for the parts so far.
 type chain struct {
 	ok     bool
-	base   id              // where what is not told apart goes
-	rest   int64           // its weight
-	single [maxChain]int64 // the weights of the values, the heaviest first
+	base   id             // where what is not told apart goes
+	rest   cost           // what it weighs
+	single [maxChain]cost // what the values weigh, the heaviest first
 	n      int
 }
 
@@ -241,18 +251,18 @@ func (c *chains) start(parts []part) {
 }
 
 // next makes the run longer by one part, and is the cost of the cheaper chain.
-func (c *chains) next(price int64) (cost int64, ok bool) {
+func (c *chains) next(price cost) (least cost, ok bool) {
 	p := &c.parts[0]
 	for b := range c.at {
 		if ch := &c.at[b]; ch.ok {
 			ch.take(p, c.odd == (b == 1))
-			if ch.ok && (!ok || ch.cost(price) < cost) {
-				cost, ok = ch.cost(price), true
+			if ch.ok && (!ok || ch.cost(price) < least) {
+				least, ok = ch.cost(price), true
 			}
 		}
 	}
 	c.parts, c.odd = c.parts[1:], !c.odd
-	return cost, ok
+	return least, ok
 }
 
 func (c *chain) take(p *part, base bool) {
@@ -260,25 +270,25 @@ func (c *chain) take(p *part, base bool) {
 	case base:
 		c.ok = c.base == 0 || c.base == p.to
 		c.base = p.to
-		c.rest += p.weight
+		c.rest += costOf(p.weight)
 	case p.low != p.high || c.n == maxChain:
 		c.ok = false
 	default:
-		i := c.n
-		for ; i > 0 && c.single[i-1] < p.weight; i-- {
+		i, w := c.n, costOf(p.weight)
+		for ; i > 0 && c.single[i-1] < w; i-- {
 			c.single[i] = c.single[i-1]
 		}
-		c.single[i] = p.weight
+		c.single[i] = w
 		c.n++
 	}
 }
 
-func (c *chain) cost(price int64) int64 {
-	cost := int64(c.n) * (price + c.rest)
+func (c *chain) cost(price cost) cost {
+	sum := cost(c.n) * (price + c.rest)
 	for i, w := range c.single[:c.n] {
-		cost += int64(i+1) * w
+		sum += cost(i+1) * w
 	}
-	return cost
+	return sum
 }
 
 // trees replaces every switch by a tree, and leaves nodes behind that nothing

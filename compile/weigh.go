@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/callgate/callgate/policy"
@@ -12,107 +13,118 @@ import (
 type Weights map[seccomp.ABI]map[uint32]uint64
 
 const (
-	// checkedWeight is how much more than others a call weighs whose arguments
-	// are asked about, where nothing is known of how often calls are made: the
-	// kernel (5.11) always runs the filter for it, and hardly ever for others.
-	checkedWeight = 8
 	// wideWeight is how much more the calls of a 64-bit ABI weigh than those of
 	// a 32-bit one, most of which are there for old programs.
 	wideWeight = 16
-	// unseenShare is the part of the weight that goes to calls alike that were
-	// never made, so that the way to them is not long without bound.
+	// unseenShare is the part of the weight that goes to calls alike where
+	// others were counted, so that the way to them is not long without bound.
 	unseenShare = 256
+	// maxSteps bounds the steps that make a call weigh more.
+	maxSteps = 8
+	// maxCount bounds counts, so that their sum has 64 bits.
+	maxCount = 1 << 48
 )
+
+// checked is what a call weighs whose arguments are asked about, where nothing is
+// counted, in relation to others: the kernel (5.11) always runs the filter for it,
+// and hardly ever for others. The more steps there are from the arguments on, the
+// shorter is the way to them: as in trees whose longest way is to be short, each
+// step doubles the weight. The factor was found by trying.
+func checked(steps int) uint64 { return max(1, uint64(13)<<min(steps, maxSteps)/32) }
 
 // weigh says how often calls come to each part of each switch.
 func (g *graph) weigh(weights Weights) {
 	var tables []table
-	var alike, made int64
+	var all calls
 	for _, abi := range seccomp.ABIs() {
-		t, ok := g.table(abi)
-		if !ok || t.constant() {
-			continue
+		if t, ok := g.count(abi, weights); ok {
+			tables = append(tables, t)
+			for _, c := range t.calls {
+				all.alike += c.alike
+				all.made += c.made
+			}
 		}
-		t.counts, t.each = weights[abi], 1
-		if len(weights) == 0 && abi.WordBits() == 64 {
-			t.each = wideWeight
-		}
-		for nr := range syscalls.All(abi) {
-			alike += t.each
-			made += int64(min(t.counts[nr], wholeWeight))
-		}
-		tables = append(tables, t)
 	}
-	unseen := int64(wholeWeight)
-	if made > 0 {
+	unseen := uint64(wholeWeight)
+	if all.made > 0 {
 		unseen /= unseenShare
 	}
 	for _, t := range tables {
-		g.spread(t, unseen/alike*t.each, (wholeWeight-unseen)/max(1, made))
+		for i, c := range t.calls {
+			w := int64(unseen * c.alike / all.alike)
+			if all.made > 0 {
+				w += scale(c.made, wholeWeight-unseen, all.made)
+			}
+			t.numbers[i].weight += w
+			if t.arch != nil {
+				t.arch.weight += w
+			}
+		}
 	}
 	g.flow()
 }
 
-// table is where a graph looks at the numbers of an ABI.
+// table is where a graph looks at the architecture of an ABI, if it does, and at
+// its numbers, with the calls that come to each part.
 type table struct {
-	abi     seccomp.ABI
-	arch    *part // nil where it does not ask about the architecture
+	arch    *part
 	numbers []part
-	counts  map[uint32]uint64
-	each    int64 // what a call weighs that was never made, in relation to others
+	calls   []calls
 }
 
-// table is that of an ABI; ok is false where the answer does not depend on the
-// number, or on more than its range.
-func (g *graph) table(abi seccomp.ABI) (t table, ok bool) {
-	t.abi = abi
-	n := g.nodes[g.root]
-	if n.op == opLoad && n.word == policy.WordArch && g.nodes[n.yes].op == opSwitch {
-		archs := g.partsOf(n.yes)
-		i := slices.IndexFunc(archs, func(p part) bool { return abi.Arch() <= p.high })
-		t.arch = &archs[i]
-		n = g.nodes[t.arch.to]
-	}
-	if n.op != opLoad || n.word != policy.WordNR || g.nodes[n.yes].op != opSwitch {
+// calls are what some calls weigh in relation to others where nothing is counted,
+// and how often they were made.
+type calls struct{ alike, made uint64 }
+
+// count counts the calls of an ABI; ok is false where the answer to them does not
+// depend on the number, or on more than its range.
+func (g *graph) count(abi seccomp.ABI, weights Weights) (t table, ok bool) {
+	if t.arch, t.numbers, ok = g.table(abi); !ok {
 		return t, false
 	}
-	t.numbers = g.partsOf(n.yes)
-	return t, true
-}
-
-// constant reports whether all calls of t have one answer: a policy that does
-// not list the ABI.
-func (t table) constant() bool {
-	for nr := range syscalls.All(t.abi) {
-		first := slices.IndexFunc(t.numbers, func(p part) bool { return nr <= p.high })
-		for nr := range syscalls.All(t.abi) {
-			if nr > t.numbers[first].high {
-				return false
-			}
-		}
-		break
+	alike := uint64(1)
+	if len(weights) == 0 && abi.WordBits() == 64 {
+		alike = wideWeight
 	}
-	return true
-}
-
-// spread adds the weights of an ABI's calls to the parts of its table: of each
-// call, and for each time that it was made.
-func (g *graph) spread(t table, each, made int64) {
-	i := 0
-	for nr := range syscalls.All(t.abi) {
+	i, first, counts := 0, -1, weights[abi]
+	t.calls = make([]calls, len(t.numbers))
+	for nr := range syscalls.All(abi) {
 		for t.numbers[i].high < nr {
 			i++
 		}
-		p := &t.numbers[i]
-		w := each + made*int64(min(t.counts[nr], wholeWeight))
-		if len(t.counts) == 0 && g.nodes[p.to].op == opLoad {
-			w = w << g.steps(p.to) * 13 / 32
+		if first < 0 {
+			first = i
 		}
-		p.weight += w
-		if t.arch != nil {
-			t.arch.weight += w
+		weight := alike
+		if len(weights) == 0 && g.nodes[t.numbers[i].to].op == opLoad {
+			weight *= checked(g.steps(t.numbers[i].to))
 		}
+		t.calls[i].alike += weight
+		t.calls[i].made += min(counts[nr], maxCount)
 	}
+	return t, i != first // all have one answer where the policy does not list the ABI
+}
+
+// table is where the architecture of an ABI is looked at, nil where it is not, and
+// its numbers; ok is false where these are not told apart by ranges.
+func (g *graph) table(abi seccomp.ABI) (arch *part, numbers []part, ok bool) {
+	n := g.nodes[g.root]
+	if n.op == opLoad && n.word == policy.WordArch && g.nodes[n.yes].op == opSwitch {
+		archs := g.partsOf(n.yes)
+		arch = &archs[slices.IndexFunc(archs, func(p part) bool { return abi.Arch() <= p.high })]
+		n = g.nodes[arch.to]
+	}
+	if n.op != opLoad || n.word != policy.WordNR || g.nodes[n.yes].op != opSwitch {
+		return nil, nil, false
+	}
+	return arch, g.partsOf(n.yes), true
+}
+
+// scale is n of all, as a part of whole.
+func scale(n, whole, all uint64) int64 {
+	high, low := bits.Mul64(n, whole)
+	part, _ := bits.Div64(high, low, all)
+	return int64(part)
 }
 
 // flow weighs the parts of the other words, and adds to every part what no way
