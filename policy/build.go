@@ -35,12 +35,11 @@ type compiledRules struct {
 // of are the clauses of one number in the order of precedence.
 func (r *compiledRules) of(abi seccomp.ABI, nr uint32) []clause {
 	all := r.clauses[abi]
-	from, _ := slices.BinarySearchFunc(all, nr, func(c clause, nr uint32) int { return cmp.Compare(c.nr, nr) })
-	n := 0
-	for n < len(all)-from && all[from+n].nr == nr {
-		n++
+	from, ok := slices.BinarySearchFunc(all, nr, func(c clause, nr uint32) int { return cmp.Compare(c.nr, nr) })
+	if !ok {
+		return nil
 	}
-	return all[from : from+n]
+	return all[from : from+sameNumber(all[from:])]
 }
 
 // Build makes a policy of rules in a space of its own.
