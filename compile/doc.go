@@ -6,4 +6,11 @@
 // and do nothing else: whatever a policy says about a call that it answers
 // without looking at arguments, the kernel's constant-action emulation (Linux
 // 5.11) understands. The same policy gives the same bytes each time.
+//
+// On the way from the diagram to the program is a graph of switches over the
+// words of a call, which [Passes] change one after the other, until each switch
+// is a tree of comparisons: that with the shortest ways for the calls that are
+// made, by default all alike, or with the fewest instructions ([Goal], [Weights]).
+// [Measure] tells how good a program is, and [OriginsOf] from which rules each of
+// its instructions comes.
 package compile
