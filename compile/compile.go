@@ -36,7 +36,7 @@ type Goal uint8
 
 // The goals.
 const (
-	Speed     Goal = iota // short ways, and few instructions where that costs little
+	Speed     Goal = iota // short ways, and few instructions where that costs little; Size where that does not fit
 	Size                  // few instructions
 	Unchanged             // nothing: a plain tree, to compare with
 )
@@ -54,13 +54,13 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, fits := lower(p.Space(), p.Root(), bpf.MaxInstructions, o)
-	var program bpf.Program
-	if fits {
-		program, fits = g.place(order)
+	g, program := build(p, order, o)
+	if program == nil && o.Optimize == Speed {
+		o.Optimize = Size
+		g, program = build(p, order, o)
 	}
-	if !fits {
-		return nil, tooLong(p)
+	if program == nil {
+		return nil, tooLong(p, o)
 	}
 	o.after(placement, g, program)
 	if o.Unproven {
@@ -71,6 +71,20 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 	}
 	o.after(proof, g, program)
 	return program, nil
+}
+
+// build is the program of a policy, and the graph behind it; nil where it does
+// not fit.
+func build(p *policy.Policy, order binary.ByteOrder, o Options) (*graph, bpf.Program) {
+	g, ok := lower(p.Space(), p.Root(), bpf.MaxInstructions, o)
+	if !ok {
+		return g, nil
+	}
+	program, ok := g.place(order)
+	if !ok {
+		return g, nil
+	}
+	return g, program
 }
 
 func (o Options) order(p *policy.Policy) (binary.ByteOrder, error) {

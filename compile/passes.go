@@ -10,7 +10,7 @@ import (
 // pass is a step on the way from a diagram to a program that changes the graph.
 type pass struct {
 	Pass
-	run  func(*graph, Options)
+	run  func(*graph, *Options)
 	only []Goal // for which it runs; nil is all
 }
 
@@ -26,13 +26,17 @@ var (
 // passes are those between the selection and the placement, in their order.
 var passes = []pass{
 	{Pass: Pass{"weigh", "how often calls come to each part decides what is asked first"},
-		run: func(g *graph, o Options) { g.weigh(o.Weights) }, only: []Goal{Speed, Size}},
+		run: func(g *graph, o *Options) {
+			if !g.weigh(o.Weights) {
+				o.Weights = nil
+			}
+		}, only: []Goal{Speed, Size}},
 	{Pass: Pass{"mask", "the numbers of x32 become those of x86_64 where that lets them share tests"},
-		run: func(g *graph, _ Options) { g.maskX32() }, only: []Goal{Speed, Size}},
+		run: func(g *graph, _ *Options) { g.maskX32() }, only: []Goal{Speed, Size}},
 	{Pass: Pass{"share", "a run of ranges that several tables have in common is told apart once"},
-		run: func(g *graph, o Options) { g.shareRuns(o.Optimize) }, only: []Goal{Speed, Size}},
+		run: func(g *graph, o *Options) { g.shareRuns(o.Optimize) }, only: []Goal{Speed, Size}},
 	{Pass: Pass{"tree", "a switch becomes the tree of comparisons that costs least"},
-		run: func(g *graph, o Options) { g.trees(o.Optimize) }},
+		run: func(g *graph, o *Options) { g.trees(*o) }},
 }
 
 // Passes lists the steps from a diagram to a program, in their order.
@@ -76,7 +80,7 @@ func lower(s *policy.Space, root policy.Node, limit int, o Options) (g *graph, o
 		if !ok || p.only != nil && !slices.Contains(p.only, o.Optimize) {
 			continue
 		}
-		p.run(g, o)
+		p.run(g, &o)
 		o.after(p.Pass, g, nil)
 	}
 	return g, ok && !g.full()

@@ -71,8 +71,10 @@ func (g *graph) shareRuns(goal Goal) {
 				end++
 			}
 			if bits.TrailingZeros64(both) == t && bits.OnesCount64(both) > 1 && end-i >= minShared {
-				g.share(tables, both, slices.Clone(parts[i-1:end]), goal)
-				end++ // a part goes into one switch
+				// Where many calls go before the first bound the run is without it.
+				if g.share(tables, both, slices.Clone(parts[i-1:end]), goal) || g.share(tables, both, slices.Clone(parts[i:end]), goal) {
+					end++ // a part goes into one switch
+				}
 			}
 			i = end
 		}
@@ -133,7 +135,7 @@ func (g *graph) numberTables() []int32 {
 // share makes one switch of a run of parts, in those of the tables that are its
 // owners, if they all have the run without gaps. Speed matters where many calls
 // go: there a table has the splits that are best for it.
-func (g *graph) share(tables []int32, owners uint64, run []part, goal Goal) {
+func (g *graph) share(tables []int32, owners uint64, run []part, goal Goal) bool {
 	var at [64]int
 	for t, table := range tables {
 		if owners>>t&1 == 0 {
@@ -143,11 +145,11 @@ func (g *graph) share(tables []int32, owners uint64, run []part, goal Goal) {
 		at[t] = slices.IndexFunc(parts, func(p part) bool { return p.low == run[1].low }) - 1
 		for i := range run {
 			if at[t] < 0 || at[t]+i == len(parts) || parts[at[t]+i].to != run[i].to || i > 0 && parts[at[t]+i].low != run[i].low {
-				return
+				return false
 			}
 		}
 		if goal == Speed && weightOf(parts[at[t]:at[t]+len(run)]) > weightOf(parts)/fewCalls {
-			return
+			return false
 		}
 	}
 	for i := range run {
@@ -171,4 +173,5 @@ func (g *graph) share(tables []int32, owners uint64, run []part, goal Goal) {
 			g.parts[table] = slices.Replace(slices.Clone(parts), at[t], at[t]+len(run), one)
 		}
 	}
+	return true
 }

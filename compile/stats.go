@@ -231,7 +231,7 @@ func (a *ABIStats) executed(t *tracer, weights map[uint32]uint64) {
 	a.Calls, a.Mean, a.Tests = int(alike.calls), alike.of(alike.instructions), alike.of(alike.tests)
 	for nr, w := range weights {
 		n, tests := t.count(a.ABI, nr)
-		weighed.add(min(w, wholeWeight), n, tests)
+		weighed.add(min(w, maxCount), n, tests)
 	}
 	if weighed.calls > 0 {
 		a.Weighted, a.Tests = weighed.of(weighed.instructions), weighed.of(weighed.tests)
@@ -284,7 +284,7 @@ func optimal(p *policy.Policy, abi seccomp.ABI, weights map[uint32]uint64) (floa
 		}
 	}
 	for nr, w := range weights {
-		add(nr, min(w, wholeWeight))
+		add(nr, min(w, maxCount))
 	}
 	if all == 0 {
 		for nr := range syscalls.All(abi) {

@@ -77,25 +77,28 @@ func (c Cost) String() string {
 // long a policy is, and costLimit those of all its calls.
 const (
 	countLimit = 16 * bpf.MaxInstructions
-	costLimit  = 8 * countLimit
+	costLimit  = 2 * countLimit
 )
 
 // tooLong finds what takes most of the room.
-func tooLong(p *policy.Policy) error {
-	n, full := count(p.Space(), p.Root())
+func tooLong(p *policy.Policy, o Options) error {
+	o.After = nil
+	n, full := count(p.Space(), p.Root(), o)
 	e := &TooLongError{Instructions: n, AtLeast: full}
-	e.Costs = costs(p)
+	e.Costs = costs(p, o)
 	slices.SortStableFunc(e.Costs, func(a, b Cost) int { return cmp.Compare(b.Instructions, a.Instructions) })
 	e.Costs = e.Costs[:min(len(e.Costs), maxCosts)]
 	rules, _ := p.Rules()
 	for i, c := range e.Costs {
+		// By itself a call may be laid out with more than where it stands.
+		e.Costs[i].Instructions = min(c.Instructions, n)
 		e.Costs[i].Rules = about(rules, c.ABI, c.Numbers.Low)
 	}
 	return e
 }
 
 // costs are what the calls take whose answer depends on more than the number.
-func costs(p *policy.Policy) []Cost {
+func costs(p *policy.Policy, o Options) []Cost {
 	var out []Cost
 	s, counted, seen := p.Space(), 0, map[policy.Node]bool{}
 	for _, abi := range seccomp.ABIs() {
@@ -107,7 +110,7 @@ func costs(p *policy.Policy) []Cost {
 				continue
 			}
 			seen[r.Then] = true
-			n, _ := count(s, r.Then)
+			n, _ := count(s, r.Then, o)
 			counted += n
 			out = append(out, Cost{ABI: abi, Numbers: policy.Range{Low: r.Low, High: r.High}, Instructions: n})
 		}
@@ -117,8 +120,8 @@ func costs(p *policy.Policy) []Cost {
 
 // count is the number of instructions that n takes, and whether counting stopped
 // there.
-func count(s *policy.Space, n policy.Node) (instructions int, full bool) {
-	g, ok := lower(s, n, countLimit, Options{})
+func count(s *policy.Space, n policy.Node, o Options) (instructions int, full bool) {
+	g, ok := lower(s, n, countLimit, o)
 	if !ok {
 		return countLimit, true
 	}

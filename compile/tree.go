@@ -25,8 +25,8 @@ const (
 	costShift = 12
 	// maxChain bounds how many equalities stand behind each other.
 	maxChain = 6
-	// fewParts is a number of ranges for which the smallest tree is taken: no
-	// way through it is long.
+	// fewParts is a number of ranges for which the smallest tree is taken where
+	// nothing is counted: no way through it is long.
 	fewParts = 12
 	// maxExact bounds the ranges for which the cheapest tree is looked for, and
 	// maxLight those to which hardly a call goes.
@@ -59,12 +59,12 @@ type planner struct {
 }
 
 // aim sets what the trees of a switch are to be good at.
-func (t *planner) aim(parts []part, goal Goal) {
+func (t *planner) aim(parts []part, o Options) {
 	t.exact, t.price, t.near = maxExact, costOf(wholeWeight/1024), 1
 	switch {
-	case goal == Unchanged:
+	case o.Optimize == Unchanged:
 		t.exact = 1
-	case goal == Size || len(parts) <= fewParts:
+	case o.Optimize == Size || len(parts) <= fewParts && len(o.Weights) == 0:
 		t.price, t.near = costOf(4*wholeWeight), maxExact
 	case weightOf(parts) < lightWeight:
 		t.exact, t.near = maxLight, 0
@@ -293,7 +293,7 @@ func (c *chain) cost(price cost) cost {
 
 // trees replaces every switch by a tree, and leaves nodes behind that nothing
 // leads to.
-func (g *graph) trees(goal Goal) {
+func (g *graph) trees(o Options) {
 	t := &planner{graph: newGraph(g.limit)}
 	done := make([]id, len(g.nodes))
 	for _, n := range g.order() {
@@ -304,7 +304,7 @@ func (g *graph) trees(goal Goal) {
 				parts[i].to = done[parts[i].to]
 			}
 			parts = join(parts)
-			t.aim(parts, goal)
+			t.aim(parts, o)
 			done[n] = t.tree(parts)
 			continue
 		}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -22,7 +23,7 @@ const (
 	// maxSteps bounds the steps that make a call weigh more.
 	maxSteps = 8
 	// maxCount bounds counts, so that their sum has 64 bits.
-	maxCount = 1 << 48
+	maxCount = 1 << 40
 )
 
 // checked is what a call weighs whose arguments are asked about, where nothing is
@@ -32,27 +33,31 @@ const (
 // step doubles the weight. The factor was found by trying.
 func checked(steps int) uint64 { return max(1, uint64(13)<<min(steps, maxSteps)/32) }
 
-// weigh says how often calls come to each part of each switch.
-func (g *graph) weigh(weights Weights) {
+// weigh says how often calls come to each part of each switch, and whether any
+// were counted.
+func (g *graph) weigh(weights Weights) (counted bool) {
 	var tables []table
 	var all calls
 	for _, abi := range seccomp.ABIs() {
-		if t, ok := g.count(abi, weights); ok {
+		if t, ok := g.count(abi, weights[abi]); ok {
 			tables = append(tables, t)
 			for _, c := range t.calls {
-				all.alike += c.alike
 				all.made += c.made
 			}
 		}
 	}
+	counted = all.made > 0
+	for _, t := range tables {
+		all.alike += g.alike(t, counted)
+	}
 	unseen := uint64(wholeWeight)
-	if all.made > 0 {
+	if counted {
 		unseen /= unseenShare
 	}
 	for _, t := range tables {
 		for i, c := range t.calls {
 			w := int64(unseen * c.alike / all.alike)
-			if all.made > 0 {
+			if counted {
 				w += scale(c.made, wholeWeight-unseen, all.made)
 			}
 			t.numbers[i].weight += w
@@ -62,11 +67,13 @@ func (g *graph) weigh(weights Weights) {
 		}
 	}
 	g.flow()
+	return counted
 }
 
 // table is where a graph looks at the architecture of an ABI, if it does, and at
 // its numbers, with the calls that come to each part.
 type table struct {
+	abi     seccomp.ABI
 	arch    *part
 	numbers []part
 	calls   []calls
@@ -76,33 +83,51 @@ type table struct {
 // and how often they were made.
 type calls struct{ alike, made uint64 }
 
-// count counts the calls of an ABI; ok is false where the answer to them does not
-// depend on the number, or on more than its range.
-func (g *graph) count(abi seccomp.ABI, weights Weights) (t table, ok bool) {
+// count counts the calls of an ABI that were made; ok is false where the answer to
+// the known ones does not depend on the number, or on more than its range.
+func (g *graph) count(abi seccomp.ABI, counts map[uint32]uint64) (t table, ok bool) {
+	t.abi = abi
 	if t.arch, t.numbers, ok = g.table(abi); !ok {
 		return t, false
 	}
-	alike := uint64(1)
-	if len(weights) == 0 && abi.WordBits() == 64 {
-		alike = wideWeight
-	}
-	i, first, counts := 0, -1, weights[abi]
 	t.calls = make([]calls, len(t.numbers))
+	for nr, n := range counts {
+		t.calls[t.at(nr)].made += min(n, maxCount)
+	}
+	first, last := -1, 0
 	for nr := range syscalls.All(abi) {
+		if first < 0 {
+			first = t.at(nr)
+		}
+		last = int(nr)
+	}
+	return t, first >= 0 && first != t.at(uint32(last)) // else the policy does not list the ABI
+}
+
+// at is the part that a number comes to.
+func (t table) at(nr uint32) int {
+	i, _ := slices.BinarySearchFunc(t.numbers, nr, func(p part, nr uint32) int { return cmp.Compare(p.high, nr) })
+	return i
+}
+
+// alike weighs the known calls of a table, in relation to others.
+func (g *graph) alike(t table, counted bool) (all uint64) {
+	each, i := uint64(1), 0
+	if !counted && t.abi.WordBits() == 64 {
+		each = wideWeight
+	}
+	for nr := range syscalls.All(t.abi) {
 		for t.numbers[i].high < nr {
 			i++
 		}
-		if first < 0 {
-			first = i
-		}
-		weight := alike
-		if len(weights) == 0 && g.nodes[t.numbers[i].to].op == opLoad {
-			weight *= checked(g.steps(t.numbers[i].to))
+		weight := each
+		if to := t.numbers[i].to; !counted && g.nodes[to].op == opLoad {
+			weight *= checked(g.steps(to))
 		}
 		t.calls[i].alike += weight
-		t.calls[i].made += min(counts[nr], maxCount)
+		all += weight
 	}
-	return t, i != first // all have one answer where the policy does not list the ABI
+	return all
 }
 
 // table is where the architecture of an ABI is looked at, nil where it is not, and
