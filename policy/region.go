@@ -15,8 +15,9 @@ type Region struct {
 // there are more than limit ranges. n must not test words before w.
 func (s *Space) Regions(n Node, w Word, limit int) (regions []Region, ok bool) {
 	spans, ok := s.spans(n, fieldWord(w), 0, limit)
-	for _, sp := range spans {
-		regions = append(regions, Region{uint32(sp.low), uint32(sp.high), sp.then})
+	regions = make([]Region, len(spans))
+	for i, sp := range spans {
+		regions[i] = Region{uint32(sp.low), uint32(sp.high), sp.then}
 	}
 	return regions, ok
 }
