@@ -95,9 +95,12 @@ type generator struct {
 	full   bool
 }
 
-// An identity is what makes blocks the same to the library.
+// An identity is what makes blocks the same to the library: their code. It does
+// not tell MaskedEQ of a full mask from EQ.
 type identity struct {
-	test    test
+	operand operand
+	jump    jump
+	datum   uint32
 	yes, no targetIdentity
 	load    load
 }
@@ -180,7 +183,7 @@ func (g *generator) block(p *place) *block {
 	behind := g.behind(p)
 	g.block(behind)
 	b := &block{test: p.n.test, load: p.load(), no: g.target(p, p.n.no, behind), yes: g.target(p, p.n.yes, behind)}
-	id := identity{b.test, b.yes.identity(), b.no.identity(), p.written()}
+	id := identity{b.operand, b.jump, b.datum, b.yes.identity(), b.no.identity(), p.written()}
 	if first, ok := g.ids[id]; ok {
 		b.id, b.load = first.id, first.load
 	} else {
