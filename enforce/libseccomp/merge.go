@@ -107,10 +107,10 @@ func conflict(l exit, n *node) *leaf {
 		case e.test == n.test && covers(e, n):
 			return nil
 		case e.test == n.test:
-			if other := conflictExit(e.yes, n, n.yes); other != nil {
+			if other := conflictExit(e, e.yes, n, n.yes); other != nil {
 				return other
 			}
-			return conflictExit(e.no, n, n.no)
+			return conflictExit(e, e.no, n, n.no)
 		case order(e, n) > 0:
 			return nil
 		}
@@ -118,10 +118,12 @@ func conflict(l exit, n *node) *leaf {
 	return nil
 }
 
-func conflictExit(e exit, nn *node, n exit) *leaf {
+// conflictExit compares exits of one test. The actions of an upper half may differ
+// as long as the lower one is tested behind it.
+func conflictExit(en *node, e exit, nn *node, n exit) *leaf {
 	switch {
 	case e.leaf != nil && n.leaf != nil:
-		if e.leaf.action != n.leaf.action && !nn.high {
+		if e.leaf.action != n.leaf.action && (!nn.high || en.last()) {
 			return e.leaf
 		}
 	case e.tree != nil && n.tree != nil:
