@@ -202,10 +202,10 @@ func (e *entry) merge(v Version, n exit) bool {
 		e.tree = n
 	} else {
 		m.add(&e.tree, n.tree)
+		if m.hangs || circular(e.tree) {
+			return false
+		}
 		m.freed += n.tree.put()
-	}
-	if m.hangs || circular(e.tree) {
-		return false
 	}
 	e.nodes += size - p.freed - m.freed
 	return true

@@ -65,9 +65,9 @@ type node struct {
 	op         Op     // of the condition that it comes from
 	value      uint64 // of that condition
 	yes, no    exit
-	prev, next *node // in the list
-	refs       int   // exits that lead here, and one for a place in a list
-	held       int   // nodes removed before this one that stay as long as it
+	prev, next *node   // in the list
+	refs       int     // exits that lead here, and one for a place in a list
+	held       []*node // removed before this one: they stay as long as it
 }
 
 // An exit is an action, or a list, by one of its nodes, or neither: then the
@@ -160,7 +160,7 @@ func (n *node) before(e *node) bool {
 	if e.prev != nil {
 		e.prev.next = n
 	}
-	e.prev, e.held = n, 0
+	e.prev, e.held = n, nil
 	return true
 }
 
@@ -176,7 +176,36 @@ func (n *node) put() int {
 	if n.refs--; n.refs > 0 || n.next != nil {
 		return 0
 	}
-	return 1 + n.held + n.yes.tree.put() + n.no.tree.put()
+	return n.free()
+}
+
+// free returns how many nodes the library frees with n: what is behind it too,
+// even where that is a list of more than one node.
+func (n *node) free() int {
+	freed := 1
+	for _, h := range n.held {
+		freed += h.put()
+	}
+	for _, x := range [...]exit{n.yes, n.no} {
+		more, _ := x.tree.putList()
+		freed += more
+	}
+	return freed
+}
+
+// putList drops what leads to n and to the nodes behind it in the list. It
+// reports whether they are gone: none is where one behind it stays.
+func (n *node) putList() (freed int, gone bool) {
+	if n == nil {
+		return 0, true
+	}
+	if n.refs--; n.refs > 0 {
+		return 0, false
+	}
+	if freed, gone = n.next.putList(); gone {
+		freed += n.free()
+	}
+	return freed, gone
 }
 
 // unlink takes n out of the list of x, and returns how many nodes the library
@@ -185,12 +214,11 @@ func (n *node) put() int {
 func (n *node) unlink(x *exit) (freed int) {
 	prev, next := n.prev, n.next
 	n.next = nil
-	size := n.put()
 	switch {
 	case next == nil:
-		freed = size
+		freed = n.put()
 	case prev == nil:
-		next.held += size
+		next.held = append(next.held, n)
 	}
 	if prev != nil {
 		prev.next = next

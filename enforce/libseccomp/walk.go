@@ -36,6 +36,10 @@ func (n *node) clone(done map[*node]*node) *node {
 	done[n] = &c
 	c.prev, c.next = n.prev.clone(done), n.next.clone(done)
 	c.yes, c.no = n.yes.clone(done), n.no.clone(done)
+	c.held = nil
+	for _, h := range n.held {
+		c.held = append(c.held, h.clone(done))
+	}
 	return &c
 }
 
