@@ -72,21 +72,46 @@ func (p *pruner) cut(l exit, h, n *node) (gone, stop bool) {
 	case !fitsIn(h, n):
 		return false, true
 	}
-	differs := p.cutExit(&h.yes, n.yes) || p.cutExit(&h.no, n.no)
+	differs := p.cutExit(h, &h.yes, n.yes) || p.cutExit(h, &h.no, n.no)
 	return h.yes.empty() && h.no.empty() || differs && same, false
 }
 
-// cutExit goes on behind equal tests. It reports whether the last ones differ in
-// where they lead to.
-func (p *pruner) cutExit(x *exit, n exit) (differs bool) {
+// cutExit goes on behind equal tests of h. It reports whether the last ones
+// differ in where they lead to.
+func (p *pruner) cutExit(h *node, x *exit, n exit) (differs bool) {
 	if x.tree == nil || n.tree == nil {
 		return false
 	}
-	h := x.first()
-	if h.test != n.tree.test || !n.tree.last() && !fitsIn(h, n.tree) {
+	c := x.first()
+	if c.test != n.tree.test || !n.tree.last() && !fitsIn(c, n.tree) {
 		return false
 	}
-	gone, differs := p.cut(*x, h, n.tree)
-	p.drop(x, h, gone)
+	gone, differs := p.cut(*x, c, n.tree)
+	if !gone {
+		return differs
+	}
+	if !p.purge(&h.yes, c) {
+		p.purge(&h.no, c)
+	}
+	if x.tree == c {
+		p.drop(x, c, true)
+	}
 	return differs
+}
+
+// purge removes gone from the first list below x that has it, and what is empty
+// then. It reports whether there was one. Where a list is shared that need not be
+// the one in which gone was found.
+func (p *pruner) purge(x *exit, gone *node) bool {
+	for h := x.first(); h != nil; h = h.next {
+		if h == gone {
+			p.drop(x, h, true)
+			return true
+		}
+		if p.purge(&h.yes, gone) || p.purge(&h.no, gone) {
+			p.drop(x, h, h.yes.empty() && h.no.empty())
+			return true
+		}
+	}
+	return false
 }

@@ -110,6 +110,41 @@ func TestHangs(t *testing.T) {
 	}
 }
 
+// TestRare has profiles that random ones seldom are like: the smallest that the
+// model once was wrong about.
+func TestRare(t *testing.T) {
+	o := ask(t)
+	arg := func(index int, op libseccomp.Op, value uint64) libseccomp.Arg {
+		return libseccomp.Arg{Index: index, Op: op, Value: value, ValueTwo: 1}
+	}
+	const most, half = 1<<64 - 1, 1<<63 - 1
+	for _, test := range []struct {
+		name string
+		profile
+	}{
+		{"a shared list is gone from both exits", profile{rules: []libseccomp.Rule{
+			{Name: "clone", Action: seccomp.Trap, Args: []libseccomp.Arg{arg(1, libseccomp.EQ, half), arg(0, libseccomp.LT, most)}},
+			{Name: "clone", Action: seccomp.Trap, Args: []libseccomp.Arg{arg(1, libseccomp.NE, half), arg(0, libseccomp.NE, most)}},
+		}}},
+		{"a masked test is the same code", profile{drop: true, abis: []seccomp.ABI{seccomp.X32, seccomp.X86}, rules: []libseccomp.Rule{
+			{Name: "semop", Action: seccomp.Notify, Args: []libseccomp.Arg{arg(0, libseccomp.MaskedEQ, half)}},
+			{Name: "semop", Action: seccomp.Err | 4094, Args: []libseccomp.Arg{arg(0, libseccomp.NE, 1<<33-1), arg(1, libseccomp.LE, 0)}},
+			{Name: "semtimedop", Action: seccomp.KillThread, Args: []libseccomp.Arg{arg(1, libseccomp.LT, 1)}},
+		}}},
+		{"the lower half of an action is gone", profile{rules: []libseccomp.Rule{
+			{Name: "socket", Action: seccomp.Err | 5, Args: []libseccomp.Arg{arg(0, libseccomp.GE, 255), arg(1, libseccomp.LE, half+1)}},
+			{Name: "socket", Action: seccomp.Err | 5, Args: []libseccomp.Arg{arg(1, libseccomp.LE, half+1)}},
+			{Name: "socket", Action: seccomp.Notify, Args: []libseccomp.Arg{arg(1, libseccomp.LE, half+2), arg(0, libseccomp.GT, 255)}},
+		}}},
+	} {
+		p := test.profile
+		p.fallback, p.badABI, p.optimize = seccomp.Err|1, seccomp.KillProcess, 1
+		if diff, _ := p.check(t, o); diff != "" {
+			t.Errorf("%s: %s\n%v", test.name, diff, p)
+		}
+	}
+}
+
 // check returns how the model and the library differ on p, and the errnos of
 // the model; nil where the library would hang.
 func (p profile) check(t *testing.T, o *oracle) (diff string, errnos []int) {
