@@ -23,8 +23,9 @@ import "github.com/callgate/callgate/seccomp"
 // and arm, s390x and s390, ...), for numbers from 0 up to the length of that
 // kernel's table (SECCOMP_ARCH_NATIVE_NR, SECCOMP_ARCH_COMPAT_NR). The numbers of
 // x32 lie behind the end of x86_64's and have none. A kernel for which these are
-// not defined, as for MIPS, keeps no bitmap. For a pair without a bit the filter always runs, whatever this
-// function says. Of several filters on a thread each must allow the call.
+// not defined, as for MIPS, keeps no bitmap. For a pair without a bit the filter
+// always runs, whatever this function says. Of several filters on a thread each
+// must allow the call.
 //
 // The cost is at most one step for each instruction; it does not allocate.
 func (f *Filter) ConstantAllow(arch, nr uint32) bool {
