@@ -68,9 +68,10 @@ func (d *drawing) lines(t *test) string {
 	return strings.Join(d.listing[t.block:t.pc+1], "\n")
 }
 
-// quote writes s as a string of DOT, in which a backslash starts an escape.
+// quote writes s as a string of DOT, in which a backslash starts an escape and an
+// ampersand an entity of HTML.
 func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(clean(s)) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "&", "&amp;").Replace(clean(s)) + `"`
 }
 
 // clean replaces what no text may have in it: XML and DOT alike refuse most

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,5 +154,37 @@ func TestDOTIsDOT(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil || bytes.Contains(out, []byte("Warning")) {
 			t.Errorf("%s: %v: %s\n%s", name, err, out, text)
 		}
+	}
+}
+
+// TestDOTHasNoEntities asks graphviz what it reads in a title.
+func TestDOTHasNoEntities(t *testing.T) {
+	graphviz := need.Program(t, "dot")
+	const title = "R&D &lt;web&gt; &amp; &#65;"
+	text, err := DOT(bpf.Program{bpf.Ret(seccomp.Allow)}, Options{Title: title, ABI: seccomp.X86_64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), graphviz, "-Tsvg")
+	cmd.Stdin = bytes.NewReader(text)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for d := xml.NewDecoder(bytes.NewReader(out)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := token.(xml.CharData); ok {
+			shown = append(shown, string(s))
+		}
+	}
+	if !slices.Contains(shown, title) {
+		t.Errorf("no %q in %q", title, shown)
 	}
 }
