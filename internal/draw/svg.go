@@ -16,7 +16,13 @@ import (
 // of tests is a column, like the cases of a switch, the picture is as wide as
 // tests are nested, and right of each leaf there is room for the names of all
 // calls that come there. Where lines meet, the first leads to the test and
-// the others end in a box that says its number. The cost is linear.
+// the others end in a box that says its number.
+//
+// The layout takes time linear in the boxes and in the names that stand at the
+// leaves. What takes longer is to find these, for a graph too: each test is tried
+// with the examples that come to it (see calls), whose number grows with the ABIs
+// and with the constants of the program. A program of 2,339 instructions for 23
+// ABIs takes about 0.8 s.
 
 // Measures in pixels. A character of the font is at most glyph wide.
 const (
