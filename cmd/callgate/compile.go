@@ -47,7 +47,10 @@ strace -c, or has lines "NAME COUNT" or "NUMBER COUNT" for the ABI of --arch.
   callgate compile web.json --weights web.obs --stats -o web.bpf
   callgate compile web.json --dump place`,
 		Args: arguments("POLICY"),
-		RunE: func(_ *cobra.Command, args []string) error { return v.run(args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v.emits = cmd.Flags().Changed("emit")
+			return v.run(args[0])
+		},
 	}
 	v.env.register(cmd)
 	v.env.registerReading(cmd, false)
@@ -67,6 +70,7 @@ type compileVerb struct {
 	terminal *terminal
 	env      envFlags
 	emit     string
+	emits    bool // --emit was given
 	output   string
 	optimize string
 	weights  string
@@ -115,7 +119,7 @@ func (v *compileVerb) run(name string) error {
 	case v.dump != "":
 		err = v.printDump(dumped)
 	}
-	if err != nil || v.output == "" && (v.stats || v.dump != "") {
+	if err != nil || v.output == "" && v.tells() {
 		return err
 	}
 	return v.write(program, src.Name)
@@ -126,6 +130,14 @@ func (v *compileVerb) check(name string) error {
 	switch {
 	case v.stats && v.dump != "":
 		return usagef("want one of them", "--stats and --dump both write to standard output")
+	case v.tells() && v.output == "-":
+		return usagef("name a file for the filter, or leave -o out", "%s and the filter cannot both be on standard output", v.teller())
+	case v.tells() && v.output == "" && v.emits:
+		hint := "say where with -o FILE"
+		if v.stats && v.emit == "json" {
+			hint += "; the numbers are JSON with --format json"
+		}
+		return usagef(hint, "with %s nothing is written that --emit could be about", v.teller())
 	case v.format == formatJSON && !v.stats:
 		return usagef("the filter itself is JSON with --emit json", "--format json is for --stats")
 	case v.weights != "" && v.optimize == "none":
@@ -134,6 +146,17 @@ func (v *compileVerb) check(name string) error {
 		return usagef("name a file", "the policy and the weights cannot both be on stdin")
 	}
 	return nil
+}
+
+// tells reports whether it is told of the filter, on standard output.
+func (v *compileVerb) tells() bool { return v.stats || v.dump != "" }
+
+// teller is the flag that asks for that.
+func (v *compileVerb) teller() string {
+	if v.stats {
+		return "--stats"
+	}
+	return "--dump"
 }
 
 // write writes the filter of a policy of the given name.
