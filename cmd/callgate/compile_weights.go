@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -53,17 +54,22 @@ func observedWeights(o observe.Observation, err error) (compile.Weights, error) 
 	w := compile.Weights{}
 	for _, r := range o.Recordings {
 		for k, s := range r.Calls {
-			addWeight(w, k.ABI, k.NR, s.Count+s.Denied)
+			addWeight(w, k.ABI, k.NR, s.Count)
+			addWeight(w, k.ABI, k.NR, s.Denied)
 		}
 	}
 	return w, err
 }
 
+// addWeight counts n calls more, as far as they can be counted.
 func addWeight(w compile.Weights, abi seccomp.ABI, nr uint32, n uint64) {
+	if n == 0 {
+		return
+	}
 	if w[abi] == nil {
 		w[abi] = map[uint32]uint64{}
 	}
-	w[abi][nr] += n
+	w[abi][nr] += min(n, math.MaxUint64-w[abi][nr])
 }
 
 // parseWeights reads lines of a name or a number of a call and a count. Empty ones
@@ -98,14 +104,16 @@ func parseWeights(name, text string, abi seccomp.ABI) (compile.Weights, error) {
 	return w, nil
 }
 
-// numberOf is the number of a call that is named or numbered.
+// numberOf is the number of a call of abi that is named or numbered.
 func numberOf(call string, abi seccomp.ABI) (uint32, error) {
 	if nr, ok := syscalls.Number(abi, call); ok {
 		return nr, nil
 	}
 	nr, err := strconv.ParseUint(call, 0, 32)
-	if err != nil {
-		return 0, fmt.Errorf("%v has no system call %q", abi, call)
+	if err == nil {
+		if _, ok := syscalls.Name(abi, uint32(nr)); ok {
+			return uint32(nr), nil
+		}
 	}
-	return uint32(nr), nil
+	return 0, fmt.Errorf("%v has no system call %q", abi, call)
 }
