@@ -111,6 +111,7 @@ func (v *compileVerb) run(name string) error {
 	if err != nil {
 		return &source.Error{Name: src.Name, Err: err}
 	}
+	v.warnOfWeights(p, o.Weights)
 	switch {
 	case v.stats:
 		err = v.printStats(p, program, o.Weights, w.stages)
