@@ -21,7 +21,7 @@ import (
 
 var (
 	// straceHeading is the first line of a table of strace -c.
-	straceHeading = regexp.MustCompile(`(?m)^% time .* syscall$`)
+	straceHeading = regexp.MustCompile(`(?m)^% time .* syscall\r?$`)
 	fields        = regexp.MustCompile(`\S+`)
 )
 
@@ -34,13 +34,16 @@ func (v *compileVerb) readWeights() (compile.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	name, abi := source.FileName(v.weights), v.env.arch.abi
 	var w compile.Weights
 	switch {
 	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
 		w, err = observedWeights(observe.Read(name, bytes.NewReader(data)))
 	case straceHeading.Match(data):
-		w, err = observedWeights(observe.ReadStrace(name, bytes.NewReader(data), abi))
+		o, failed := observe.ReadStrace(name, bytes.NewReader(data), abi)
+		v.warnOfSkipped(o)
+		w, err = observedWeights(o, failed)
 	default:
 		w, err = parseWeights(name, string(data), abi)
 	}
@@ -49,6 +52,18 @@ func (v *compileVerb) readWeights() (compile.Weights, error) {
 			Advice: "want an observation, a table of strace -c, or lines such as: read 1000"}
 	}
 	return w, err
+}
+
+// warnOfSkipped warns of lines that were not understood, such as a row of a call
+// that is not known. What else limits an observation does not matter to weights.
+func (v *compileVerb) warnOfSkipped(o observe.Observation) {
+	for _, r := range o.Recordings {
+		for _, limit := range r.Limits {
+			if strings.HasPrefix(limit, "lines that are not strace's") {
+				v.terminal.warn("%s: %s", source.Printable(source.FileName(v.weights)), limit)
+			}
+		}
+	}
 }
 
 // observedWeights are the calls of an observation. The filter runs for those that
