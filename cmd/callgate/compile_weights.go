@@ -31,6 +31,9 @@ func (v *compileVerb) readWeights() (compile.Weights, error) {
 		return nil, nil
 	}
 	data, err := source.ReadFile(v.weights, v.terminal.in)
+	if e := (*source.Error)(nil); errors.As(err, &e) && errors.Is(err, source.ErrTooLarge) {
+		e.Advice = "lines such as: read 1000, one for each call, say the same in less room"
+	}
 	if err != nil {
 		return nil, err
 	}

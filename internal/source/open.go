@@ -23,6 +23,9 @@ import (
 // MaxSize is the largest file in bytes that is read: the largest profile.
 const MaxSize = profile.MaxSize
 
+// ErrTooLarge says that a file is larger than that.
+var ErrTooLarge = fmt.Errorf("more than %d bytes", MaxSize)
+
 // Error says that a name stands for nothing that can be used.
 type Error struct {
 	Name   string // as the user wrote it
@@ -141,7 +144,7 @@ func ReadFile(name string, in io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, &Error{name, reason(err), ""}
 	case len(data) > MaxSize:
-		return nil, &Error{name, fmt.Errorf("more than %d bytes", MaxSize), "no profile and no filter is as large"}
+		return nil, &Error{name, ErrTooLarge, "no profile and no filter is as large"}
 	}
 	return data, nil
 }
