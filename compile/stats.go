@@ -70,7 +70,7 @@ func Measure(p *policy.Policy, program bpf.Program, order binary.ByteOrder, weig
 	s.Longest, s.Bounded = t.longest(policy.True)
 	reached := make([]int, len(program)) // by how many ABIs
 	var sets []policy.Node
-	for _, abi := range measured(p, order) {
+	for _, abi := range ABIs(p, order) {
 		set := t.callsOf(abi)
 		sets = append(sets, set)
 		for pc := range program {
@@ -109,9 +109,9 @@ func Measure(p *policy.Policy, program bpf.Program, order binary.ByteOrder, weig
 	return s, nil
 }
 
-// measured are the ABIs of the rules of p, or those that it answers with more
-// than one action.
-func measured(p *policy.Policy, order binary.ByteOrder) []seccomp.ABI {
+// ABIs are those of the rules of p, or for a policy without rules those of a byte
+// order that it answers with more than one action.
+func ABIs(p *policy.Policy, order binary.ByteOrder) []seccomp.ABI {
 	if rules, ok := p.Rules(); ok {
 		return rules.ABIs
 	}

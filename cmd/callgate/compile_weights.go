@@ -95,23 +95,14 @@ func addWeight(w compile.Weights, abi seccomp.ABI, nr uint32, n uint64) {
 
 // warnOfWeights warns where p lists no ABI of the calls that are counted.
 func (v *compileVerb) warnOfWeights(p *policy.Policy, w compile.Weights) {
-	rules, written := p.Rules()
-	for abi := range w {
-		if written && slices.Contains(rules.ABIs, abi) || !written && v.tellsApart(p, abi) {
-			return
-		}
+	listed := compile.ABIs(p, v.env.arch.abi.ByteOrder())
+	if slices.ContainsFunc(listed, func(abi seccomp.ABI) bool { return w[abi] != nil }) {
+		return
 	}
 	if len(w) > 0 {
 		v.terminal.warn("%s: the weights have no effect: the policy lists no ABI of the calls that are counted (%s)",
 			source.Printable(source.FileName(v.weights)), abiNames(slices.Sorted(maps.Keys(w))))
 	}
-}
-
-// tellsApart reports whether p, which has no rules, answers the calls of an ABI
-// with more than one action.
-func (v *compileVerb) tellsApart(p *policy.Policy, abi seccomp.ABI) bool {
-	return abi.ByteOrder() == v.env.arch.abi.ByteOrder() &&
-		!p.Space().Terminal(p.Space().Fix(p.Root(), policy.WordArch, abi.Arch()))
 }
 
 // parseWeights reads lines of a name or a number of a call and a count. Empty ones
