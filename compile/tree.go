@@ -32,6 +32,8 @@ const (
 	// maxLight those to which hardly a call goes.
 	maxExact = 192
 	maxLight = 48
+	// usualParts is somewhat more than most large switches have.
+	usualParts = 80
 	// lightWeight is what hardly a call is.
 	lightWeight = wholeWeight / 8
 )
@@ -184,7 +186,9 @@ func (t *planner) plan(parts []part) cost {
 // grow makes room for plans of n parts, and of somewhat larger ones.
 func (t *planner) grow(n int) {
 	if len(t.costs) < n*n {
-		n += 8
+		if n += 8; n > fewParts+8 {
+			n = max(n, usualParts)
+		}
 		t.costs, t.root, t.ends = make([]cost, n*n), make([]int16, n*n), make([]bool, n*n)
 	}
 }

@@ -292,20 +292,16 @@ func expand(r Rules) (*compiledRules, error) {
 		return nil, err
 	}
 	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
-	found := make([]clause, 0, 2*len(r.Rules))
-	order := make([]uint64, 0, 2*len(r.Rules)) // numbers, and behind each the place in found
+	keys := make([]key, 0, 2*len(r.Rules))
 	for _, abi := range r.ABIs {
-		found, order = found[:0], order[:0]
+		keys = keys[:0]
 		for i := range r.Rules {
-			found = r.Rules[i].clauses(found, abi, i, calls[i])
+			keys = r.Rules[i].keys(keys, abi, i, calls[i])
 		}
-		for i, cl := range found {
-			order = append(order, uint64(cl.nr)<<32|uint64(i))
-		}
-		slices.Sort(order)
-		clauses := make([]clause, len(found))
-		for i, key := range order {
-			clauses[i] = found[uint32(key)]
+		slices.Sort(keys)
+		clauses := make([]clause, len(keys))
+		for i, k := range keys {
+			clauses[i] = r.clause(k, abi, calls)
 		}
 		for same := clauses; len(same) > 0; {
 			n := sameNumber(same)
@@ -377,25 +373,42 @@ func (r *Rule) errorf(err error) error {
 	return fmt.Errorf("policy: %w", err)
 }
 
-// clauses appends the ways in which r, which is rule i and about call, applies
-// to abi: its own number, and the multiplexer's where the registers tell what
-// the rule asks about.
-func (r *Rule) clauses(out []clause, abi seccomp.ABI, i int, call syscalls.Call) []clause {
+// key is a clause by its number, its rule, and whether the number is that of a
+// multiplexer, so that it sorts by them.
+type key uint64
+
+// keys appends the ways in which r, which is rule i and about call, applies to
+// abi: its own number, and the multiplexer's where the registers tell what the
+// rule asks about.
+func (r *Rule) keys(out []key, abi seccomp.ABI, i int, call syscalls.Call) []key {
+	add := func(nr uint32, mux key) { out = append(out, key(nr)<<32|key(i)<<1|mux) }
 	if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
 		return out
 	}
 	if r.Syscall == "" {
-		return append(out, clause{abi: abi, nr: r.Number, rule: i, when: r.When})
+		add(r.Number, 0)
+		return out
 	}
 	if nr, ok := call.Number(abi); ok {
-		out = append(out, clause{abi: abi, nr: nr, rule: i, when: r.When})
+		add(nr, 0)
 	}
 	if m, ok := call.Through(abi); ok {
-		if when, ok := through(m, r.When); ok {
-			out = append(out, clause{abi: abi, nr: m.Number, rule: i, mux: true, when: when})
+		if _, ok := through(m, r.When); ok {
+			add(m.Number, 1)
 		}
 	}
 	return out
+}
+
+// clause is the clause of a key.
+func (r *Rules) clause(k key, abi seccomp.ABI, calls []syscalls.Call) clause {
+	i := int(uint32(k) >> 1)
+	c := clause{abi: abi, nr: uint32(k >> 32), rule: i, when: r.Rules[i].When, mux: k&1 == 1}
+	if c.mux {
+		m, _ := calls[i].Through(abi)
+		c.when, _ = through(m, c.when)
+	}
+	return c
 }
 
 // through states the conditions on a call's own arguments as conditions on
