@@ -292,13 +292,13 @@ func expand(r Rules) (*compiledRules, error) {
 		return nil, err
 	}
 	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
-	keys := make([]key, 0, 2*len(r.Rules))
+	var keys []key
 	for _, abi := range r.ABIs {
-		keys = keys[:0]
+		keys = slices.Grow(keys[:0], len(r.Rules))
 		for i := range r.Rules {
 			keys = r.Rules[i].keys(keys, abi, i, calls[i])
 		}
-		slices.Sort(keys)
+		keys = sorted(keys)
 		clauses := make([]clause, len(keys))
 		for i, k := range keys {
 			clauses[i] = r.clause(k, abi, calls)
@@ -377,6 +377,35 @@ func (r *Rule) errorf(err error) error {
 // multiplexer, so that it sorts by them.
 type key uint64
 
+func (k key) number() uint32 { return uint32(k >> 32) }
+
+// sorted sorts keys that are in the order of their rules: by counting where the
+// numbers are close together, as those of system calls are.
+func sorted(keys []key) []key {
+	low, high := uint32(0xffffffff), uint32(0)
+	for _, k := range keys {
+		low, high = min(low, k.number()), max(high, k.number())
+	}
+	if len(keys) == 0 || high-low > 1024 {
+		slices.Sort(keys)
+		return keys
+	}
+	var before [1024 + 2]int32 // how many numbers are lower
+	for _, k := range keys {
+		before[k.number()-low+1]++
+	}
+	for i := 1; i < len(before); i++ {
+		before[i] += before[i-1]
+	}
+	out := make([]key, len(keys))
+	for _, k := range keys {
+		at := &before[k.number()-low]
+		out[*at] = k
+		*at++
+	}
+	return out
+}
+
 // keys appends the ways in which r, which is rule i and about call, applies to
 // abi: its own number, and the multiplexer's where the registers tell what the
 // rule asks about.
@@ -403,7 +432,7 @@ func (r *Rule) keys(out []key, abi seccomp.ABI, i int, call syscalls.Call) []key
 // clause is the clause of a key.
 func (r *Rules) clause(k key, abi seccomp.ABI, calls []syscalls.Call) clause {
 	i := int(uint32(k) >> 1)
-	c := clause{abi: abi, nr: uint32(k >> 32), rule: i, when: r.Rules[i].When, mux: k&1 == 1}
+	c := clause{abi: abi, nr: k.number(), rule: i, when: r.Rules[i].When, mux: k&1 == 1}
 	if c.mux {
 		m, _ := calls[i].Through(abi)
 		c.when, _ = through(m, c.when)
