@@ -24,7 +24,8 @@ const (
 func (g *graph) maskX32() {
 	for n := range g.nodes {
 		if x := g.nodes[n]; x.op == opSwitch && x.word == policy.WordNR {
-			g.parts[x.parts] = g.withoutX32(g.parts[x.parts])
+			parts := g.withoutX32(g.parts[x.parts]) // which adds to g.parts
+			g.parts[x.parts] = parts
 		}
 	}
 }
