@@ -19,6 +19,20 @@ import (
 	"github.com/callgate/callgate/syscalls"
 )
 
+// compiled is the policy of rules, and its program.
+func compiled(t testing.TB, rules policy.Rules) (*policy.Policy, bpf.Program) {
+	t.Helper()
+	p, err := policy.Build(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := compile.Compile(p, compile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, program
+}
+
 // Random rules, compiled, run and lifted: the program answers as the rules
 // do, one by one, and lifts to the same diagram.
 func TestRandomPolicies(t *testing.T) {
@@ -28,14 +42,7 @@ func TestRandomPolicies(t *testing.T) {
 	}
 	for seed := range uint64(n) {
 		rules := arbitrary.Rules(arbitrary.New(seed), 10)
-		p, err := policy.Build(rules)
-		if err != nil {
-			t.Fatal(err)
-		}
-		program, err := compile.Compile(p, compile.Options{})
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
+		p, program := compiled(t, rules)
 		order := rules.ABIs[0].ByteOrder()
 		filter, err := bpf.Load(program, order)
 		if err != nil {

@@ -25,14 +25,7 @@ func TestOriginsOfRandomPolicies(t *testing.T) {
 		for i := range rules.Rules {
 			rules.Rules[i].Origin.Line = i + 1
 		}
-		p, err := policy.Build(rules)
-		if err != nil {
-			t.Fatal(err)
-		}
-		program, err := compile.Compile(p, compile.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p, program := compiled(t, rules)
 		order := rules.ABIs[0].ByteOrder()
 		origins, err := compile.OriginsOf(p, program, order)
 		if err != nil {

@@ -20,14 +20,7 @@ func TestMeasureRandomPolicies(t *testing.T) {
 	for seed := range uint64(100) {
 		r := arbitrary.New(seed)
 		rules := arbitrary.Rules(r, 6)
-		p, err := policy.Build(rules)
-		if err != nil {
-			t.Fatal(err)
-		}
-		program, err := compile.Compile(p, compile.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p, program := compiled(t, rules)
 		order := rules.ABIs[0].ByteOrder()
 		weights := compile.Weights{rules.ABIs[0]: {rules.ABIs[0].Base(): 3, rules.ABIs[0].Base() + 7: 1}}
 		stats, err := compile.Measure(p, program, order, weights)

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/callgate/callgate/bpf"
-	"github.com/callgate/callgate/compile"
 	"github.com/callgate/callgate/internal/simulation"
 	"github.com/callgate/callgate/lift"
 	"github.com/callgate/callgate/policy"
@@ -34,14 +33,7 @@ func TestLibseccompSimulations(t *testing.T) {
 
 func simulate(t *testing.T, sim simulation.Simulation) (compared int) {
 	rules := rulesOf(t, sim)
-	p, err := policy.Build(rules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := compile.Compile(p, compile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, program := compiled(t, rules)
 	order := rules.ABIs[0].ByteOrder()
 	lifted, err := lift.Program(program, order)
 	if err != nil {
