@@ -2,44 +2,24 @@ package policy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/callgate/callgate/seccomp"
-	"github.com/callgate/callgate/syscalls"
 )
 
-// This file turns rules into a diagram. A rule is first expanded into
-// clauses, one for each number through which its call can be made; the
-// clauses of one number then become a diagram over the arguments, the numbers
-// of one architecture a diagram over the number, and those one over the
-// architecture.
+// This file turns rules into a diagram. The clauses of one number become a
+// diagram over the arguments, the numbers of one architecture a diagram over the
+// number, and those one over the architecture.
 
-// clause is one way in which a rule applies: a number of an ABI and what must
-// hold of the arguments.
-type clause struct {
-	abi  seccomp.ABI
-	mux  bool // nr is that of a multiplexer
-	nr   uint32
-	rule int // index into Rules.Rules
-	when []Condition
-}
-
-// compiledRules are rules with their clauses by ABI and number.
-type compiledRules struct {
-	Rules
-	clauses map[seccomp.ABI][]clause // by ascending number, and in the order of precedence
-}
-
-// of are the clauses of one number in the order of precedence.
-func (r *compiledRules) of(abi seccomp.ABI, nr uint32) []clause {
-	all := r.clauses[abi]
-	from, ok := slices.BinarySearchFunc(all, nr, func(c clause, nr uint32) int { return cmp.Compare(c.nr, nr) })
-	if !ok {
-		return nil
-	}
-	return all[from : from+sameNumber(all[from:])]
+// builder makes the diagram of rules in a space.
+type builder struct {
+	*Space
+	rules  *compiledRules
+	action seccomp.Action // the one that was answered last
+	answer Node           // the diagram that gives it to every call
+	spans  []span         // of the present table
+	cases  []conditions   // of the present number and action
 }
 
 // Build makes a policy of rules in a space of its own.
@@ -53,27 +33,36 @@ func (s *Space) Build(r Rules) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	unlisted := s.answer(r.Unlisted)
-	var archs []entry
-	for _, arch := range architectures(r.ABIs) {
-		numbers := unlisted
-		for _, abi := range r.ABIs {
-			if abi.Arch() == arch {
-				table, err := s.table(abi, c.clauses[abi], &r)
-				if err != nil {
-					return nil, err
-				}
-				numbers = s.IfThenElse(s.numbersOf(abi), table, numbers)
-			}
-		}
-		archs = append(archs, entry{uint64(arch), numbers})
-	}
-	slices.SortFunc(archs, byValue)
-	root := s.split(fieldArch, archs, unlisted)
-	if s.Full() {
-		return nil, s.errFull()
+	b := &builder{Space: s, rules: c}
+	root, err := b.root()
+	if err != nil {
+		return nil, err
 	}
 	return &Policy{space: s, root: root, rules: c}, nil
+}
+
+func (b *builder) root() (Node, error) {
+	unlisted := b.always(b.rules.Unlisted)
+	var archs []span
+	for _, arch := range architectures(b.rules.ABIs) {
+		numbers := unlisted
+		for _, abi := range b.rules.ABIs {
+			if abi.Arch() == arch {
+				table, err := b.table(abi)
+				if err != nil {
+					return False, err
+				}
+				numbers = b.IfThenElse(b.numbersOf(abi), table, numbers)
+			}
+		}
+		archs = append(archs, span{uint64(arch), uint64(arch), numbers})
+	}
+	slices.SortFunc(archs, byLow)
+	root := b.split(fieldArch, 0, archs, unlisted)
+	if b.Full() {
+		return False, b.errFull()
+	}
+	return root, nil
 }
 
 // architectures are the AUDIT_ARCH values of abis, each once.
@@ -100,146 +89,104 @@ func (s *Space) numbersOf(abi seccomp.ABI) Node {
 	return True
 }
 
-// entry is a value of a number and the diagram for it.
-type entry struct {
-	value uint64
-	then  Node
-}
-
-func byValue(a, b entry) int { return cmp.Compare(a.value, b.value) }
-
-// split is the diagram of entries, which ascend by value, and of rest for all
-// other values of f. Splitting at each bit in turn makes every node once.
-func (s *Space) split(f field, entries []entry, rest Node) Node {
-	switch len(entries) {
-	case 0:
-		return rest
-	case 1:
-		return s.masked(f, f.max(), entries[0].value&f.max(), entries[0].then, rest)
+// always is the diagram that gives a to every call, in the form in which the
+// kernel tells actions apart.
+func (b *builder) always(a seccomp.Action) Node {
+	if a != b.action || b.answer == False {
+		b.action, b.answer = a, b.Return(a.Canonical())
 	}
-	level := f.first
-	f.first, f.bits = f.first+1, f.bits-1
-	i, n := 0, len(entries) // the first with the bit set is one of i to n
-	for i < n {
-		if mid := (i + n) / 2; entries[mid].value>>f.bits&1 == 0 {
-			i = mid + 1
-		} else {
-			n = mid
-		}
-	}
-	return s.branch(level, s.split(f, entries[:i], rest), s.split(f, entries[i:], rest))
+	return b.answer
 }
 
 // table is the diagram over the numbers of one ABI. The error names the call
 // whose rules the space has no room for.
-func (s *Space) table(abi seccomp.ABI, clauses []clause, r *Rules) (Node, error) {
-	fallback := s.answer(r.Default)
-	entries := make([]entry, 0, len(clauses))
-	for len(clauses) > 0 {
-		nr, n := uint64(clauses[0].nr), sameNumber(clauses)
-		entries = append(entries, entry{nr, s.verdict(clauses[:n], r, fallback)})
-		if s.Full() {
-			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), s.errFull())
+func (b *builder) table(abi seccomp.ABI) (Node, error) {
+	fallback := b.always(b.rules.Default)
+	b.spans = b.spans[:0]
+	for clauses := b.rules.clauses[abi]; len(clauses) > 0; {
+		nr, n := uint64(clauses[0].number()), sameNumber(clauses)
+		b.spans = appendSpan(b.spans, span{nr, nr, b.verdict(abi, clauses[:n], fallback)})
+		if b.Full() {
+			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), b.errFull())
 		}
 		clauses = clauses[n:]
 	}
-	return s.split(fieldNR, entries, fallback), nil
+	return b.split(fieldNR, 0, b.spans, fallback), nil
 }
-
-// sameNumber is how many of clauses are about the number that the first is about.
-func sameNumber(clauses []clause) int {
-	n := 1
-	for n < len(clauses) && clauses[n].nr == clauses[0].nr {
-		n++
-	}
-	return n
-}
-
-// answer is the diagram that gives a to every call, in the form in which the
-// kernel tells actions apart.
-func (s *Space) answer(a seccomp.Action) Node { return s.Return(a.Canonical()) }
 
 // verdict is the diagram over the arguments for the clauses of one number, in
 // the order of precedence: the action of the first that holds.
-func (s *Space) verdict(clauses []clause, r *Rules, fallback Node) Node {
-	for end := len(clauses); end > 0 && !s.Full(); {
-		action, start := r.Rules[clauses[end-1].rule].Action, end-1
-		for start > 0 && r.Rules[clauses[start-1].rule].Action == action {
+func (b *builder) verdict(abi seccomp.ABI, clauses []clause, fallback Node) Node {
+	rules := b.rules.Rules.Rules
+	for end := len(clauses); end > 0 && !b.Full(); {
+		action, start := rules[clauses[end-1].rule()].Action, end-1
+		for start > 0 && rules[clauses[start-1].rule()].Action == action {
 			start--
 		}
-		fallback = s.union(clauses[start:end], s.answer(action), fallback)
+		b.cases = b.cases[:0]
+		for _, c := range clauses[start:end] {
+			b.cases = append(b.cases, b.rules.conditions(abi, c))
+		}
+		fallback = b.union(abi, b.cases, b.always(action), fallback)
 		end = start
 	}
 	return fallback
 }
 
-// precedence orders two rules that match the same call: the stricter first,
-// then the one that stands first.
-func (r *Rules) precedence(a, b int) int {
-	x, y := r.Rules[a].Action, r.Rules[b].Action
-	switch {
-	case x.Stricter(y):
-		return -1
-	case y.Stricter(x):
-		return 1
-	}
-	return cmp.Compare(a, b)
-}
-
-// union answers yes where any of clauses holds, and no elsewhere. What is
-// tested last is joined first, and the values of one argument all at once, so
-// that the nodes in between are hardly more than those that stay.
-func (s *Space) union(clauses []clause, yes, no Node) Node {
-	if len(clauses) == 1 {
-		return s.where(clauses[0], yes, no)
+// union answers yes where all conditions of any of cases hold, and no elsewhere.
+// What is tested last is joined first, and the values of one argument all at
+// once, so that the nodes in between are hardly more than those that stay.
+func (s *Space) union(abi seccomp.ABI, cases []conditions, yes, no Node) Node {
+	if len(cases) == 1 {
+		return s.where(abi, cases[0], yes, no)
 	}
 	for arg := 5; arg >= 0; arg-- {
-		no = s.values(clauses, arg, yes, no)
-		for _, c := range clauses {
+		no = s.values(abi, cases, arg, yes, no)
+		for _, when := range cases {
 			switch {
-			case len(c.when) == 0:
+			case len(when) == 0:
 				return yes
 			case s.Full():
 				return False
-			case c.first() == arg && !c.isValue():
-				no = s.where(c, yes, no)
+			case when.first() == arg && !when.areValue():
+				no = s.where(abi, when, yes, no)
 			}
 		}
 	}
 	return no
 }
 
-// values answers yes where any of those clauses holds that only give a value
-// of arg, and no elsewhere.
-func (s *Space) values(clauses []clause, arg int, yes, no Node) Node {
+// values answers yes where any of those cases holds that only give a value of
+// arg, and no elsewhere.
+func (s *Space) values(abi seccomp.ABI, cases []conditions, arg int, yes, no Node) Node {
 	var f field
-	var entries []entry
-	for _, c := range clauses {
-		if c.isValue() && c.when[0].Arg == arg {
+	var values []span
+	for _, when := range cases {
+		if when.areValue() && when[0].Arg == arg {
 			var v uint64
-			if f, _, v = c.when[0].operands(c.abi); v <= f.max() {
-				entries = append(entries, entry{v, True})
+			if f, _, v = when[0].operands(abi); v <= f.max() {
+				values = append(values, span{v, v, True})
 			}
 		}
 	}
-	slices.SortFunc(entries, byValue)
-	entries = slices.Compact(entries)
+	slices.SortFunc(values, byLow)
+	values = slices.Compact(values)
 	if !s.behind(f, no) {
-		return s.IfThenElse(s.split(f, entries, False), yes, no)
+		return s.IfThenElse(s.split(f, 0, values, False), yes, no)
 	}
-	for i := range entries {
-		entries[i].then = yes
+	for i := range values {
+		values[i].then = yes
 	}
-	return s.split(f, entries, no)
+	return s.split(f, 0, values, no)
 }
 
-// where answers yes where c holds, and no elsewhere. Its conditions are joined
+// where answers yes where all conditions hold, and no elsewhere. They are joined
 // from the last tested to the first.
-func (s *Space) where(c clause, yes, no Node) Node {
-	for arg := 5; arg >= 0; arg-- {
-		for _, cond := range c.when {
-			if cond.Arg == arg {
-				yes = s.condition(c.abi, cond, yes, no)
+func (s *Space) where(abi seccomp.ABI, when conditions, yes, no Node) Node {
+	for arg := 5; arg >= 0 && len(when) > 0; arg-- {
+		for _, c := range when {
+			if c.Arg == arg {
+				yes = s.condition(abi, c, yes, no)
 			}
 		}
 	}
@@ -273,183 +220,47 @@ func (c Condition) operands(abi seccomp.ABI) (f field, mask, v uint64) {
 	return f, mask, v
 }
 
-// first is the argument that c asks about first.
-func (c clause) first() int {
-	first := c.when[0].Arg
-	for _, cond := range c.when[1:] {
-		first = min(first, cond.Arg)
+func byLow(a, b span) int { return cmp.Compare(a.low, b.low) }
+
+// appendSpan appends sp, which is behind spans, to the last one where it goes on
+// from there.
+func appendSpan(spans []span, sp span) []span {
+	if k := len(spans) - 1; k >= 0 && spans[k].then == sp.then && spans[k].high+1 == sp.low {
+		spans[k].high = sp.high
+		return spans
 	}
-	return first
+	return append(spans, sp)
 }
 
-// isValue reports whether c asks for one value of an argument.
-func (c clause) isValue() bool { return len(c.when) == 1 && c.when[0].Op == EQ }
-
-// expand checks rules and makes their clauses.
-func expand(r Rules) (*compiledRules, error) {
-	calls, err := r.check()
-	if err != nil {
-		return nil, err
+// split is the diagram of spans, which ascend, and of rest for all other values
+// from first on that the bits of f tell apart. Splitting at each bit in turn makes
+// every node once.
+func (s *Space) split(f field, first uint64, spans []span, rest Node) Node {
+	if len(spans) == 0 {
+		return rest
 	}
-	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
-	var keys []key
-	for _, abi := range r.ABIs {
-		keys = slices.Grow(keys[:0], len(r.Rules))
-		for i := range r.Rules {
-			keys = r.Rules[i].keys(keys, abi, i, calls[i])
-		}
-		keys = sorted(keys)
-		clauses := make([]clause, len(keys))
-		for i, k := range keys {
-			clauses[i] = r.clause(k, abi, calls)
-		}
-		for same := clauses; len(same) > 0; {
-			n := sameNumber(same)
-			if n > 1 {
-				slices.SortFunc(same[:n], func(a, b clause) int { return r.precedence(a.rule, b.rule) })
-			}
-			same = same[n:]
-		}
-		c.clauses[abi] = clauses
-	}
-	return c, nil
-}
-
-// check reports all mistakes at once, and returns the calls that the rules
-// name.
-func (r *Rules) check() ([]syscalls.Call, error) {
-	var errs []error
-	if len(r.ABIs) == 0 {
-		errs = append(errs, errors.New("policy: no ABI is listed, so that every call would be stopped: list at least one"))
-	}
-	for i, abi := range r.ABIs {
-		if !abi.Valid() || slices.Contains(r.ABIs[:i], abi) {
-			errs = append(errs, fmt.Errorf("policy: %v is listed twice or is no ABI", abi))
+	if len(spans) == 1 {
+		low, high := max(spans[0].low, first), min(spans[0].high, first|f.max())
+		switch {
+		case high-low == f.max():
+			return spans[0].then
+		case low == high:
+			return s.masked(f, f.max(), low-first, spans[0].then, rest)
 		}
 	}
-	calls := make([]syscalls.Call, len(r.Rules))
-	for i := range r.Rules {
-		rule := &r.Rules[i]
-		call, err := rule.check()
-		if err != nil {
-			errs = append(errs, rule.errorf(err))
-			continue
-		}
-		for _, abi := range rule.ABIs {
-			if !abi.Valid() {
-				errs = append(errs, rule.errorf(fmt.Errorf("%v is no ABI", abi)))
-			}
-		}
-		calls[i] = call
-	}
-	return calls, errors.Join(errs...)
-}
-
-func (r *Rule) check() (call syscalls.Call, err error) {
-	if r.Syscall != "" {
-		var ok bool
-		if call, ok = syscalls.Find(r.Syscall); !ok {
-			if near, ok := syscalls.Nearest(r.Syscall); ok {
-				return call, fmt.Errorf("no ABI has a system call %q: is it %s?", r.Syscall, near)
-			}
-			return call, fmt.Errorf("no ABI has a system call %q", r.Syscall)
+	level := f.first
+	f.first, f.bits = f.first+1, f.bits-1
+	middle := first | 1<<f.bits
+	i, n := 0, len(spans) // the first that ends behind the middle is one of i to n
+	for i < n {
+		if mid := (i + n) / 2; spans[mid].high < middle {
+			i = mid + 1
+		} else {
+			n = mid
 		}
 	}
-	for _, c := range r.When {
-		if c.Arg < 0 || c.Arg > 5 {
-			return call, fmt.Errorf("condition on argument %d: a call has arguments 0 to 5", c.Arg)
-		}
-		if c.Op < EQ || c.Op > MaskedEQ {
-			return call, fmt.Errorf("condition on argument %d has no operator", c.Arg)
-		}
+	if n < len(spans) && spans[n].low < middle {
+		n++
 	}
-	return call, nil
-}
-
-func (r *Rule) errorf(err error) error {
-	if at := r.Origin.String(); at != "" {
-		return fmt.Errorf("%s: %w", at, err)
-	}
-	return fmt.Errorf("policy: %w", err)
-}
-
-// key is a clause by its number, its rule, and whether the number is that of a
-// multiplexer, so that it sorts by them.
-type key uint64
-
-func (k key) number() uint32 { return uint32(k >> 32) }
-
-// sorted sorts keys that are in the order of their rules: by counting where the
-// numbers are close together, as those of system calls are.
-func sorted(keys []key) []key {
-	low, high := uint32(0xffffffff), uint32(0)
-	for _, k := range keys {
-		low, high = min(low, k.number()), max(high, k.number())
-	}
-	if len(keys) == 0 || high-low > 1024 {
-		slices.Sort(keys)
-		return keys
-	}
-	var before [1024 + 2]int32 // how many numbers are lower
-	for _, k := range keys {
-		before[k.number()-low+1]++
-	}
-	for i := 1; i < len(before); i++ {
-		before[i] += before[i-1]
-	}
-	out := make([]key, len(keys))
-	for _, k := range keys {
-		at := &before[k.number()-low]
-		out[*at] = k
-		*at++
-	}
-	return out
-}
-
-// keys appends the ways in which r, which is rule i and about call, applies to
-// abi: its own number, and the multiplexer's where the registers tell what the
-// rule asks about.
-func (r *Rule) keys(out []key, abi seccomp.ABI, i int, call syscalls.Call) []key {
-	add := func(nr uint32, mux key) { out = append(out, key(nr)<<32|key(i)<<1|mux) }
-	if len(r.ABIs) > 0 && !slices.Contains(r.ABIs, abi) {
-		return out
-	}
-	if r.Syscall == "" {
-		add(r.Number, 0)
-		return out
-	}
-	if nr, ok := call.Number(abi); ok {
-		add(nr, 0)
-	}
-	if m, ok := call.Through(abi); ok {
-		if _, ok := through(m, r.When); ok {
-			add(m.Number, 1)
-		}
-	}
-	return out
-}
-
-// clause is the clause of a key.
-func (r *Rules) clause(k key, abi seccomp.ABI, calls []syscalls.Call) clause {
-	i := int(uint32(k) >> 1)
-	c := clause{abi: abi, nr: k.number(), rule: i, when: r.Rules[i].When, mux: k&1 == 1}
-	if c.mux {
-		m, _ := calls[i].Through(abi)
-		c.when, _ = through(m, c.when)
-	}
-	return c
-}
-
-// through states the conditions on a call's own arguments as conditions on
-// its multiplexer's registers; ok is false where one lies in memory.
-func through(m syscalls.Multiplexed, when []Condition) (out []Condition, ok bool) {
-	out = []Condition{{Arg: 0, Op: MaskedEQ, Mask: uint64(m.Mask), Value: uint64(m.Call)}}
-	for _, c := range when {
-		if c.Arg >= len(m.Args) || m.Args[c.Arg] < 0 {
-			return nil, false
-		}
-		c.Arg = int(m.Args[c.Arg])
-		out = append(out, c)
-	}
-	return out, true
+	return s.branch(level, s.split(f, first, spans[:n], rest), s.split(f, middle, spans[i:], rest))
 }

@@ -41,12 +41,12 @@ func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
 	}
 	var out []Candidate
 	for _, c := range r.of(abi, d.NR) {
-		when, possible := c.undecided(d.Args, known)
+		when, possible := r.conditions(abi, c).undecided(abi, d.Args, known)
 		if !possible {
 			continue
 		}
-		rule := &r.Rules.Rules[c.rule]
-		out = append(out, Candidate{rule.Action.Canonical(), ByRule, rule, c.mux, when})
+		rule := &r.Rules.Rules[c.rule()]
+		out = append(out, Candidate{rule.Action.Canonical(), ByRule, rule, c.multiplexed(), when})
 		if len(when) == 0 {
 			return out
 		}
@@ -54,14 +54,14 @@ func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
 	return append(out, Candidate{Action: r.Default.Canonical(), Reason: ByDefault})
 }
 
-// undecided are the conditions of c on arguments that are not known; possible
+// undecided are the conditions on arguments that are not known; possible
 // is false where one on a known argument does not hold.
-func (c clause) undecided(args [6]uint64, known uint8) (when []Condition, possible bool) {
-	for _, cond := range c.when {
+func (all conditions) undecided(abi seccomp.ABI, args [6]uint64, known uint8) (when []Condition, possible bool) {
+	for _, cond := range all {
 		switch {
 		case known>>cond.Arg&1 == 0:
 			when = append(when, cond)
-		case !cond.Holds(c.abi, args):
+		case !cond.Holds(abi, args):
 			return nil, false
 		}
 	}

@@ -47,7 +47,7 @@ func (r *compiledRules) decide(d seccomp.Data) Decision {
 	}
 	var matching []clause
 	for _, c := range r.of(abi, d.NR) {
-		if c.holds(d.Args) {
+		if r.conditions(abi, c).hold(abi, d.Args) {
 			matching = append(matching, c)
 		}
 	}
@@ -56,22 +56,13 @@ func (r *compiledRules) decide(d seccomp.Data) Decision {
 	}
 	first := matching[0]
 	decision := Decision{
-		Action:      r.Rules.Rules[first.rule].Action.Canonical(),
+		Action:      r.Rules.Rules[first.rule()].Action.Canonical(),
 		Reason:      ByRule,
-		Rule:        &r.Rules.Rules[first.rule],
-		Multiplexer: first.mux,
+		Rule:        &r.Rules.Rules[first.rule()],
+		Multiplexer: first.multiplexed(),
 	}
 	for _, c := range matching[1:] {
-		decision.Overruled = append(decision.Overruled, &r.Rules.Rules[c.rule])
+		decision.Overruled = append(decision.Overruled, &r.Rules.Rules[c.rule()])
 	}
 	return decision
-}
-
-func (c clause) holds(args [6]uint64) bool {
-	for _, cond := range c.when {
-		if !cond.Holds(c.abi, args) {
-			return false
-		}
-	}
-	return true
 }
