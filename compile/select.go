@@ -27,6 +27,8 @@ type selector struct {
 	seen  []int32            // the count in which each node was seen last
 	count int32
 	plain bool // whether each word is asked about in its turn
+	// regions are those that are looked at, the innermost last.
+	regions []policy.Region
 }
 
 // selectSlack is how many times more nodes than a program has room for are made
@@ -133,11 +135,12 @@ func (c *selector) within(n policy.Node, w policy.Word, limit int) id {
 	if done, ok := c.tests[n]; ok || c.full() {
 		return done
 	}
+	defer func(outer int) { c.regions = c.regions[:outer] }(len(c.regions))
 	var r id
 	// Two ranges less may save no more than one test: that of a single value.
 	if q, v, ok := c.exception(n, w, limit); ok {
 		r = c.except(q, v)
-	} else if regions, ok := c.s.Regions(n, w, 2*max(limit, fewCuts)+1); ok && comparisons(regions) <= max(limit, fewCuts) {
+	} else if regions, ok := c.regionsOf(n, w, 2*max(limit, fewCuts)+1); ok && comparisons(regions) <= max(limit, fewCuts) {
 		parts := make([]part, len(regions))
 		for i, x := range regions {
 			parts[i] = part{low: x.Low, high: x.High, to: c.node(x.Then)}
@@ -150,13 +153,21 @@ func (c *selector) within(n policy.Node, w policy.Word, limit int) id {
 	return r
 }
 
+// regionsOf are the ranges of w, in a place that is used again once the present
+// word is done.
+func (c *selector) regionsOf(n policy.Node, w policy.Word, limit int) (regions []policy.Region, ok bool) {
+	start := len(c.regions)
+	c.regions, ok = c.s.AppendRegions(c.regions, n, w, limit)
+	return c.regions[start:], ok
+}
+
 // exception is a value without which n is one question about bits of w; ok is
 // false where there is none, or limit tests do without.
 func (c *selector) exception(n policy.Node, w policy.Word, limit int) (q policy.Question, v policy.Region, ok bool) {
 	if w <= policy.WordNR || limit < 3 {
 		return q, v, false
 	}
-	regions, ok := c.s.Regions(n, w, maxExceptions)
+	regions, ok := c.regionsOf(n, w, maxExceptions)
 	for i, r := range regions {
 		if r.Low != r.High {
 			continue

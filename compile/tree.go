@@ -32,8 +32,8 @@ const (
 	// maxLight those to which hardly a call goes.
 	maxExact = 192
 	maxLight = 48
-	// usualParts is somewhat more than most large switches have.
-	usualParts = 80
+	// usualParts is as many as the largest switches of usual policies have.
+	usualParts = 64
 	// lightWeight is what hardly a call is.
 	lightWeight = wholeWeight / 8
 )
@@ -303,7 +303,7 @@ func (g *graph) trees(o Options) {
 	for _, n := range g.order() {
 		x := g.nodes[n]
 		if x.op == opSwitch {
-			parts := slices.Clone(g.partsOf(n))
+			parts := g.partsOf(n)
 			for i := range parts {
 				parts[i].to = done[parts[i].to]
 			}

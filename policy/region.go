@@ -14,12 +14,25 @@ type Region struct {
 // same diagram over the words behind w; neighbours differ. ok is false where
 // there are more than limit ranges. n must not test words before w.
 func (s *Space) Regions(n Node, w Word, limit int) (regions []Region, ok bool) {
-	spans, ok := s.spans(n, fieldWord(w), 0, limit)
-	regions = make([]Region, len(spans))
-	for i, sp := range spans {
-		regions[i] = Region{uint32(sp.low), uint32(sp.high), sp.then}
+	return s.AppendRegions(nil, n, w, limit)
+}
+
+// AppendRegions appends what Regions returns to regions, which stay as they are
+// where ok is false.
+func (s *Space) AppendRegions(regions []Region, n Node, w Word, limit int) (_ []Region, ok bool) {
+	start, f := len(regions), fieldWord(w)
+	ok = s.blocks(n, f, f.first, 0, func(low, high uint64, then Node) bool {
+		if k := len(regions) - 1; k >= start && regions[k].Then == then {
+			regions[k].High = uint32(high)
+			return true
+		}
+		regions = append(regions, Region{uint32(low), uint32(high), then})
+		return len(regions)-start <= limit
+	})
+	if !ok {
+		return regions[:start], false
 	}
-	return regions, ok
+	return regions, true
 }
 
 // span is a range of values of a field.
@@ -32,31 +45,34 @@ type span struct {
 // take into ranges with the same diagram; ok is false where there are more
 // than limit. The diagram must not test any bit before those.
 func (s *Space) spans(n Node, f field, skip uint, limit int) (out []span, ok bool) {
-	var walk func(n Node, level uint16, low uint64) bool
-	walk = func(n Node, level uint16, low uint64) bool {
-		if s.nodes[n].level < f.end() {
-			// A bit between level and the node's is free: both its values
-			// lead to n, and the pattern below repeats.
-			lo, hi := s.branches(n, level)
-			return walk(lo, level+1, low) && walk(hi, level+1, low|1<<(f.end()-1-level))
-		}
-		size := uint64(0)
-		if level < f.end() {
-			size = ^uint64(0) >> (64 - (f.end() - level))
-		}
-		high := low | size
-		if k := len(out) - 1; k >= 0 && out[k].then == n {
+	ok = s.blocks(n, f, f.first+uint16(skip), 0, func(low, high uint64, then Node) bool {
+		if k := len(out) - 1; k >= 0 && out[k].then == then {
 			out[k].high = high
 			return true
 		}
-		out = append(out, span{low, high, n})
+		out = append(out, span{low, high, then})
 		return len(out) <= limit
-	}
-	ok = walk(n, f.first+uint16(skip), 0)
+	})
 	if !ok {
 		return nil, false
 	}
 	return out, true
+}
+
+// blocks yields the blocks of values of the bits of f from level on, from low on,
+// for which n tests no more of f, until yield says no.
+func (s *Space) blocks(n Node, f field, level uint16, low uint64, yield func(low, high uint64, then Node) bool) bool {
+	if s.nodes[n].level >= f.end() {
+		size := uint64(0)
+		if level < f.end() {
+			size = ^uint64(0) >> (64 - (f.end() - level))
+		}
+		return yield(low, low|size, n)
+	}
+	// A bit between level and the node's is free: both its values lead to n,
+	// and the pattern below repeats.
+	lo, hi := s.branches(n, level)
+	return s.blocks(lo, f, level+1, low, yield) && s.blocks(hi, f, level+1, low|1<<(f.end()-1-level), yield)
 }
 
 // Question is whether a word has, in the places of Bits, the bits of Value:

@@ -78,7 +78,7 @@ func NewSpace(limit int) *Space {
 	s := &Space{
 		limit: limit, steps: limit * stepsPerNode,
 		nodes:  make([]node, 2, 1<<10),
-		unique: make([]Node, 1<<11), cache: make([]cached, 1<<10),
+		unique: make([]Node, 1<<11), cache: make([]cached, 1<<9),
 	}
 	s.nodes[False] = node{terminalLevel, 0, kindBool}
 	s.nodes[True] = node{terminalLevel, 1, kindBool}
