@@ -95,25 +95,29 @@ func owners(tables [][]part) [][]uint64 {
 		}
 		return uint64(tables[t][next[t]].low)
 	}
+	var at []int // the tables that have the lowest bound
 	for {
 		lowest := uint64(1 << 32)
 		for t := range tables {
-			lowest = min(lowest, low(t))
+			switch l := low(t); {
+			case l < lowest:
+				lowest, at = l, append(at[:0], t)
+			case l == lowest:
+				at = append(at, t)
+			}
 		}
 		if lowest == 1<<32 {
 			return owners
 		}
-		for t, parts := range tables {
-			for u, other := range tables {
-				if low(t) == lowest && low(u) == lowest && sameAnswers(parts[next[t]-1:], other[next[u]-1:]) {
+		for _, t := range at {
+			for _, u := range at {
+				if sameAnswers(tables[t][next[t]-1:], tables[u][next[u]-1:]) {
 					owners[t][next[t]] |= 1 << u
 				}
 			}
 		}
-		for t := range tables {
-			if low(t) == lowest {
-				next[t]++
-			}
+		for _, t := range at {
+			next[t]++
 		}
 	}
 }

@@ -79,9 +79,9 @@ type table struct {
 	calls   []calls
 }
 
-// calls are what some calls weigh in relation to others where nothing is counted,
-// and how often they were made.
-type calls struct{ alike, made uint64 }
+// calls are how many of some calls are known, how often they were made, and what
+// they weigh in relation to others where nothing is counted.
+type calls struct{ known, made, alike uint64 }
 
 // count counts the calls of an ABI that were made; ok is false where the answer to
 // the known ones does not depend on the number, or on more than its range.
@@ -94,14 +94,17 @@ func (g *graph) count(abi seccomp.ABI, counts map[uint32]uint64) (t table, ok bo
 	for nr, n := range counts {
 		t.calls[t.at(nr)].made += min(n, maxCount)
 	}
-	first, last := -1, 0
+	first, i := -1, 0
 	for nr := range syscalls.All(abi) {
-		if first < 0 {
-			first = t.at(nr)
+		for t.numbers[i].high < nr {
+			i++
 		}
-		last = int(nr)
+		if first < 0 {
+			first = i
+		}
+		t.calls[i].known++
 	}
-	return t, first >= 0 && first != t.at(uint32(last)) // else the policy does not list the ABI
+	return t, first >= 0 && first != i // else the policy does not list the ABI
 }
 
 // at is the part that a number comes to.
@@ -112,20 +115,17 @@ func (t table) at(nr uint32) int {
 
 // alike weighs the known calls of a table, in relation to others.
 func (g *graph) alike(t table, counted bool) (all uint64) {
-	each, i := uint64(1), 0
+	each := uint64(1)
 	if !counted && t.abi.WordBits() == 64 {
 		each = wideWeight
 	}
-	for nr := range syscalls.All(t.abi) {
-		for t.numbers[i].high < nr {
-			i++
-		}
-		weight := each
+	for i := range t.calls {
+		c := &t.calls[i]
+		c.alike = each * c.known
 		if to := t.numbers[i].to; !counted && g.nodes[to].op == opLoad {
-			weight *= checked(g.steps(to))
+			c.alike *= checked(g.steps(to))
 		}
-		t.calls[i].alike += weight
-		all += weight
+		all += c.alike
 	}
 	return all
 }

@@ -135,15 +135,21 @@ var goarchs = [...]goarchABI{
 // Valid reports whether a is one of the constants of this package.
 func (a ABI) Valid() bool { return a > 0 && a < numABI }
 
-func (a ABI) facts() abiFacts {
+// facts are those of a; of what is no ABI there are none.
+func (a ABI) facts() *abiFacts {
 	if !a.Valid() {
-		return abiFacts{name: fmt.Sprintf("ABI(%d)", uint8(a))}
+		return &abis[0]
 	}
-	return abis[a]
+	return &abis[a]
 }
 
 // String is the lower-case name of a, as in x86_64.
-func (a ABI) String() string { return a.facts().name }
+func (a ABI) String() string {
+	if !a.Valid() {
+		return fmt.Sprintf("ABI(%d)", uint8(a))
+	}
+	return a.facts().name
+}
 
 // OCI is the name of a in an OCI profile, as in SCMP_ARCH_X86_64.
 func (a ABI) OCI() string { return "SCMP_ARCH_" + strings.ToUpper(a.String()) }
