@@ -58,7 +58,7 @@ type graph struct {
 }
 
 func newGraph(limit int) *graph {
-	return &graph{nodes: make([]node, 1, 128), ids: make([]id, 256), limit: limit}
+	return &graph{nodes: make([]node, 1, 32), ids: make([]id, 64), limit: limit}
 }
 
 // full reports whether the graph has more than a program has room for. What is

@@ -23,7 +23,9 @@ type builder struct {
 }
 
 // Build makes a policy of rules in a space of its own.
-func Build(r Rules) (*Policy, error) { return NewSpace(0).Build(r) }
+func Build(r Rules) (*Policy, error) {
+	return newSpace(0, min(fewNodes+2*len(r.Rules), usualNodes)).Build(r)
+}
 
 // Build makes a policy of rules. It fails where the rules name no ABI, an ABI
 // twice or a call that no ABI has, where a condition has no operator or an

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/callgate/callgate/seccomp"
 )
@@ -29,6 +30,13 @@ const (
 // otherwise; 2 Mi nodes take about 64 MiB, and twice that while the tables
 // grow. Docker's default profile on three ABIs takes about 530.
 const DefaultLimit = 2 << 20
+
+// fewNodes is about what a few rules take, and usualNodes what Docker's default
+// profile takes, until it stands.
+const (
+	fewNodes   = 300
+	usualNodes = 1000
+)
 
 // stepsPerNode is how many steps operations may take for each node that a
 // space may hold. Compilers' filters and people's rules take one or two.
@@ -71,14 +79,18 @@ type cached struct{ f, g, h, result Node }
 // NewSpace returns an empty space that holds at most limit nodes; 0 means
 // [DefaultLimit]. The time that its operations take in all is bounded, too, in
 // proportion to limit.
-func NewSpace(limit int) *Space {
+func NewSpace(limit int) *Space { return newSpace(limit, usualNodes) }
+
+// newSpace returns a space with room for some nodes, before it grows.
+func newSpace(limit, room int) *Space {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
+	room = 1 << bits.Len(uint(room-1))
 	s := &Space{
 		limit: limit, steps: limit * stepsPerNode,
-		nodes:  make([]node, 2, 1<<10),
-		unique: make([]Node, 1<<11), cache: make([]cached, 1<<9),
+		nodes:  make([]node, 2, room),
+		unique: make([]Node, 2*room), cache: make([]cached, room/2),
 	}
 	s.nodes[False] = node{terminalLevel, 0, kindBool}
 	s.nodes[True] = node{terminalLevel, 1, kindBool}
