@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/callgate/callgate/seccomp"
 )
@@ -12,14 +13,16 @@ import (
 // diagram over the arguments, the numbers of one architecture a diagram over the
 // number, and those one over the architecture.
 
-// builder makes the diagram of rules in a space.
-type builder struct {
+// joiner joins the clauses of rules in a space.
+type joiner struct {
 	*Space
-	rules  *compiledRules
-	action seccomp.Action // the one that was answered last
-	answer Node           // the diagram that gives it to every call
-	spans  []span         // of the present table
-	cases  []conditions   // of the present number and action
+	rules *compiledRules
+	spans []span       // of the present table
+	cases []conditions // of the present number and action
+	// answer is the diagram that gives action, the one asked for last, to every
+	// call; False is none yet.
+	answer Node
+	action seccomp.Action
 }
 
 // Build makes a policy of rules in a space of its own.
@@ -29,40 +32,41 @@ func Build(r Rules) (*Policy, error) {
 
 // Build makes a policy of rules. It fails where the rules name no ABI, an ABI
 // twice or a call that no ABI has, where a condition has no operator or an
-// argument over 5, and with [ErrTooLarge]; all mistakes are reported at once.
+// argument over 5, and with [ErrTooLarge]; all mistakes are reported at once. The
+// policy keeps the rules, which must not change afterwards.
 func (s *Space) Build(r Rules) (*Policy, error) {
 	c, err := expand(r)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{Space: s, rules: c}
-	root, err := b.root()
+	j := &joiner{Space: s, rules: c}
+	root, err := j.root()
 	if err != nil {
 		return nil, err
 	}
 	return &Policy{space: s, root: root, rules: c}, nil
 }
 
-func (b *builder) root() (Node, error) {
-	unlisted := b.always(b.rules.Unlisted)
+func (j *joiner) root() (Node, error) {
+	unlisted := j.always(j.rules.Unlisted)
 	var archs []span
-	for _, arch := range architectures(b.rules.ABIs) {
+	for _, arch := range architectures(j.rules.ABIs) {
 		numbers := unlisted
-		for _, abi := range b.rules.ABIs {
+		for _, abi := range j.rules.ABIs {
 			if abi.Arch() == arch {
-				table, err := b.table(abi)
+				table, err := j.table(abi)
 				if err != nil {
 					return False, err
 				}
-				numbers = b.IfThenElse(b.numbersOf(abi), table, numbers)
+				numbers = j.IfThenElse(j.numbersOf(abi), table, numbers)
 			}
 		}
 		archs = append(archs, span{uint64(arch), uint64(arch), numbers})
 	}
 	slices.SortFunc(archs, byLow)
-	root := b.split(fieldArch, 0, archs, unlisted)
-	if b.Full() {
-		return False, b.errFull()
+	root := j.split(fieldArch, 0, archs, unlisted)
+	if j.Full() {
+		return False, j.errFull()
 	}
 	return root, nil
 }
@@ -93,46 +97,45 @@ func (s *Space) numbersOf(abi seccomp.ABI) Node {
 
 // always is the diagram that gives a to every call, in the form in which the
 // kernel tells actions apart.
-func (b *builder) always(a seccomp.Action) Node {
-	if a != b.action || b.answer == False {
-		b.action, b.answer = a, b.Return(a.Canonical())
+func (j *joiner) always(a seccomp.Action) Node {
+	if a != j.action || j.answer == False {
+		j.action, j.answer = a, j.Return(a.Canonical())
 	}
-	return b.answer
+	return j.answer
 }
 
 // table is the diagram over the numbers of one ABI. The error names the call
 // whose rules the space has no room for.
-func (b *builder) table(abi seccomp.ABI) (Node, error) {
-	fallback := b.always(b.rules.Default)
-	b.spans = b.spans[:0]
-	for clauses := b.rules.clauses[abi]; len(clauses) > 0; {
+func (j *joiner) table(abi seccomp.ABI) (Node, error) {
+	fallback := j.always(j.rules.Default)
+	j.spans = j.spans[:0]
+	for clauses := j.rules.clauses[abi]; len(clauses) > 0; {
 		nr, n := uint64(clauses[0].number()), sameNumber(clauses)
-		b.spans = appendSpan(b.spans, span{nr, nr, b.verdict(abi, clauses[:n], fallback)})
-		if b.Full() {
-			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), b.errFull())
+		j.spans = appendSpan(j.spans, span{nr, nr, j.verdict(abi, clauses[:n], fallback)})
+		if j.Full() {
+			return False, fmt.Errorf("policy: %d rules for %s: %w", n, spanName(abi, span{low: nr, high: nr}), j.errFull())
 		}
 		clauses = clauses[n:]
 	}
-	return b.split(fieldNR, 0, b.spans, fallback), nil
+	return j.split(fieldNR, 0, j.spans, fallback), nil
 }
 
 // verdict is the diagram over the arguments for the clauses of one number, in
 // the order of precedence: the action of the first that holds.
-func (b *builder) verdict(abi seccomp.ABI, clauses []clause, fallback Node) Node {
-	rules := b.rules.Rules.Rules
-	if c := clauses[0]; len(clauses) == 1 && !c.multiplexed() && len(rules[c.rule()].When) == 0 {
-		return b.always(rules[c.rule()].Action) // as most are
+func (j *joiner) verdict(abi seccomp.ABI, clauses []clause, fallback Node) Node {
+	if c := clauses[0]; len(clauses) == 1 && !c.multiplexed() && len(j.rules.rule(c).When) == 0 {
+		return j.always(j.rules.rule(c).Action) // as most are
 	}
-	for end := len(clauses); end > 0 && !b.Full(); {
-		action, start := rules[clauses[end-1].rule()].Action, end-1
-		for start > 0 && rules[clauses[start-1].rule()].Action == action {
+	for end := len(clauses); end > 0 && !j.Full(); {
+		action, start := j.rules.rule(clauses[end-1]).Action, end-1
+		for start > 0 && j.rules.rule(clauses[start-1]).Action == action {
 			start--
 		}
-		b.cases = b.cases[:0]
+		j.cases = j.cases[:0]
 		for _, c := range clauses[start:end] {
-			b.cases = append(b.cases, b.rules.conditions(abi, c))
+			j.cases = append(j.cases, j.rules.conditions(abi, c))
 		}
-		fallback = b.union(abi, b.cases, b.always(action), fallback)
+		fallback = j.union(abi, j.cases, j.always(action), fallback)
 		end = start
 	}
 	return fallback
@@ -174,6 +177,9 @@ func (s *Space) values(abi seccomp.ABI, cases []conditions, arg int, yes, no Nod
 			}
 		}
 	}
+	if len(values) == 0 {
+		return no
+	}
 	slices.SortFunc(values, byLow)
 	values = slices.Compact(values)
 	if !s.behind(f, no) {
@@ -188,7 +194,7 @@ func (s *Space) values(abi seccomp.ABI, cases []conditions, arg int, yes, no Nod
 // where answers yes where all conditions hold, and no elsewhere. They are joined
 // from the last tested to the first.
 func (s *Space) where(abi seccomp.ABI, when conditions, yes, no Node) Node {
-	for arg := 5; arg >= 0 && len(when) > 0; arg-- {
+	for arg := 5; arg >= 0; arg-- {
 		for _, c := range when {
 			if c.Arg == arg {
 				yes = s.condition(abi, c, yes, no)
@@ -237,8 +243,8 @@ func appendSpan(spans []span, sp span) []span {
 	return append(spans, sp)
 }
 
-// split is the diagram of spans, which ascend, and of rest for all other values
-// from first on that the bits of f tell apart. Splitting at each bit in turn makes
+// split is the diagram for the values from first to first|f.max() that follows
+// spans, which ascend, and elsewhere rest. Splitting at each bit in turn makes
 // every node once.
 func (s *Space) split(f field, first uint64, spans []span, rest Node) Node {
 	if len(spans) == 0 {
@@ -256,16 +262,10 @@ func (s *Space) split(f field, first uint64, spans []span, rest Node) Node {
 	level := f.first
 	f.first, f.bits = f.first+1, f.bits-1
 	middle := first | 1<<f.bits
-	i, n := 0, len(spans) // the first that ends behind the middle is one of i to n
-	for i < n {
-		if mid := (i + n) / 2; spans[mid].high < middle {
-			i = mid + 1
-		} else {
-			n = mid
-		}
+	from := sort.Search(len(spans), func(i int) bool { return spans[i].high >= middle })
+	to := from // a span may have values on both sides
+	if to < len(spans) && spans[to].low < middle {
+		to++
 	}
-	if n < len(spans) && spans[n].low < middle {
-		n++
-	}
-	return s.branch(level, s.split(f, first, spans[:n], rest), s.split(f, middle, spans[i:], rest))
+	return s.branch(level, s.split(f, first, spans[:to], rest), s.split(f, middle, spans[from:], rest))
 }

@@ -16,8 +16,14 @@ import (
 // compiledRules are rules with their clauses by ABI.
 type compiledRules struct {
 	Rules
-	calls   []syscalls.Call          // those that the rules name
 	clauses map[seccomp.ABI][]clause // by ascending number, and in the order of precedence
+	through map[abiClause]conditions // of the clauses whose number is that of a multiplexer
+}
+
+// abiClause is a clause of an ABI.
+type abiClause struct {
+	abi    seccomp.ABI
+	clause clause
 }
 
 // clause is one way in which a rule applies to an ABI: by a number, its upper
@@ -50,6 +56,9 @@ func sameNumber(clauses []clause) int {
 	return n
 }
 
+// rule is the rule of a clause.
+func (r *compiledRules) rule(c clause) *Rule { return &r.Rules.Rules[c.rule()] }
+
 // of are the clauses of one number in the order of precedence.
 func (r *compiledRules) of(abi seccomp.ABI, nr uint32) []clause {
 	all := r.clauses[abi]
@@ -63,12 +72,10 @@ func (r *compiledRules) of(abi seccomp.ABI, nr uint32) []clause {
 // conditions are those under which c holds, as conditions on the registers of
 // its number's call.
 func (r *compiledRules) conditions(abi seccomp.ABI, c clause) conditions {
-	when := r.Rules.Rules[c.rule()].When
 	if c.multiplexed() {
-		m, _ := r.calls[c.rule()].Through(abi)
-		when, _ = through(m, when)
+		return r.through[abiClause{abi, c}]
 	}
-	return when
+	return r.rule(c).When
 }
 
 // through states the conditions on a call's own arguments as conditions on
@@ -115,12 +122,12 @@ func expand(r Rules) (*compiledRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiledRules{Rules: r, calls: calls, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs))}
+	c := &compiledRules{Rules: r, clauses: make(map[seccomp.ABI][]clause, len(r.ABIs)), through: map[abiClause]conditions{}}
 	unsorted := make([]clause, 0, len(r.Rules)+len(r.Rules)/8)
 	for _, abi := range r.ABIs {
 		unsorted = unsorted[:0]
 		for i := range r.Rules {
-			unsorted = c.expand(unsorted, abi, i)
+			unsorted = c.appendClauses(unsorted, abi, i, calls[i])
 		}
 		clauses := sorted(unsorted)
 		for same := clauses; len(same) > 0; {
@@ -135,9 +142,10 @@ func expand(r Rules) (*compiledRules, error) {
 	return c, nil
 }
 
-// expand appends the clauses of rule i for abi: its call's own number, and the
-// multiplexer's where the registers tell what the rule asks about.
-func (r *compiledRules) expand(out []clause, abi seccomp.ABI, i int) []clause {
+// appendClauses appends the clauses of rule i, which is about call, for abi: the
+// call's own number, and the multiplexer's where the registers tell what the rule
+// asks about.
+func (r *compiledRules) appendClauses(out []clause, abi seccomp.ABI, i int, call syscalls.Call) []clause {
 	rule := &r.Rules.Rules[i]
 	if len(rule.ABIs) > 0 && !slices.Contains(rule.ABIs, abi) {
 		return out
@@ -145,12 +153,14 @@ func (r *compiledRules) expand(out []clause, abi seccomp.ABI, i int) []clause {
 	if rule.Syscall == "" {
 		return append(out, newClause(rule.Number, i, false))
 	}
-	if nr, ok := r.calls[i].Number(abi); ok {
+	if nr, ok := call.Number(abi); ok {
 		out = append(out, newClause(nr, i, false))
 	}
-	if m, ok := r.calls[i].Through(abi); ok {
-		if _, ok := through(m, rule.When); ok {
-			out = append(out, newClause(m.Number, i, true))
+	if m, ok := call.Through(abi); ok {
+		if when, ok := through(m, rule.When); ok {
+			c := newClause(m.Number, i, true)
+			r.through[abiClause{abi, c}] = when
+			out = append(out, c)
 		}
 	}
 	return out
@@ -191,7 +201,7 @@ func sorted(clauses []clause) []clause {
 // precedence orders two clauses that match the same call: the one of the stricter
 // rule first, then that of the rule that stands first.
 func (r *compiledRules) precedence(a, b clause) int {
-	x, y := r.Rules.Rules[a.rule()].Action, r.Rules.Rules[b.rule()].Action
+	x, y := r.rule(a).Action, r.rule(b).Action
 	switch {
 	case x.Stricter(y):
 		return -1

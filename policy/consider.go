@@ -45,7 +45,7 @@ func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
 		if !possible {
 			continue
 		}
-		rule := &r.Rules.Rules[c.rule()]
+		rule := r.rule(c)
 		out = append(out, Candidate{rule.Action.Canonical(), ByRule, rule, c.multiplexed(), when})
 		if len(when) == 0 {
 			return out
@@ -56,14 +56,14 @@ func (r *compiledRules) consider(d seccomp.Data, known uint8) []Candidate {
 
 // undecided are the conditions on arguments that are not known; possible
 // is false where one on a known argument does not hold.
-func (all conditions) undecided(abi seccomp.ABI, args [6]uint64, known uint8) (when []Condition, possible bool) {
-	for _, cond := range all {
+func (when conditions) undecided(abi seccomp.ABI, args [6]uint64, known uint8) (rest []Condition, possible bool) {
+	for _, c := range when {
 		switch {
-		case known>>cond.Arg&1 == 0:
-			when = append(when, cond)
-		case !cond.Holds(abi, args):
+		case known>>c.Arg&1 == 0:
+			rest = append(rest, c)
+		case !c.Holds(abi, args):
 			return nil, false
 		}
 	}
-	return when, true
+	return rest, true
 }

@@ -56,13 +56,13 @@ func (r *compiledRules) decide(d seccomp.Data) Decision {
 	}
 	first := matching[0]
 	decision := Decision{
-		Action:      r.Rules.Rules[first.rule()].Action.Canonical(),
+		Action:      r.rule(first).Action.Canonical(),
 		Reason:      ByRule,
-		Rule:        &r.Rules.Rules[first.rule()],
+		Rule:        r.rule(first),
 		Multiplexer: first.multiplexed(),
 	}
 	for _, c := range matching[1:] {
-		decision.Overruled = append(decision.Overruled, &r.Rules.Rules[c.rule()])
+		decision.Overruled = append(decision.Overruled, r.rule(c))
 	}
 	return decision
 }

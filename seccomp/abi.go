@@ -135,7 +135,7 @@ var goarchs = [...]goarchABI{
 // Valid reports whether a is one of the constants of this package.
 func (a ABI) Valid() bool { return a > 0 && a < numABI }
 
-// facts are those of a; of what is no ABI there are none.
+// facts are those of a, and none, all zero, of what is no ABI.
 func (a ABI) facts() *abiFacts {
 	if !a.Valid() {
 		return &abis[0]
