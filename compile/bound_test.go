@@ -10,14 +10,17 @@ import (
 )
 
 // The demonstration of the README has 19 instructions, and no program that loads
-// words and compares them with constants has fewer. Each of its three answers takes
-// a return, the architecture a load and a test, the number a load. On the way of a
-// write that is allowed, each of the four words of its two arguments is loaded and
-// tested, and no way comes to an instruction twice. The numbers take five tests, as
-// a search finds, and none of them can be one of the former: these tell 0, 1, or
-// what is not above 512 from the rest, and answer ALLOW or go on to arguments,
-// which for read is wrong, and tells the other numbers of the search apart from
-// none.
+// each word once and compares words with constants has fewer. Its three answers
+// take a return each, and its six words a load each. The load of the number is the
+// same for all calls and forgets what was known, so that the architecture is told
+// before it, by a test of its own, and the arguments are loaded behind it. The
+// numbers take five tests, as a search finds. On the way of a write that is
+// allowed, let T be the first test of a word of an argument. A number that comes
+// to T is answered as that write would be with the number for the word. So it is
+// not 0 where the word must be 0, for read is not allowed, nor 1 where the word
+// must be 1, for write would come to T twice: it gets KILL, or ALLOW if it is at
+// most 512 and the word the lower half of argument 2. No such test is among the
+// five, which tell smaller numbers apart, and each of the four words has its own.
 func TestDemonstrationIsShortest(t *testing.T) {
 	p, err := policy.New(seccomp.KillThread, seccomp.X86_64).
 		Allow("exit_group", "getpid", "brk").
@@ -29,7 +32,7 @@ func TestDemonstrationIsShortest(t *testing.T) {
 	}
 	const returns, head, arguments = 3, 2 + 1, 4 * 2
 	read, write, allowed := 1, 2, 3
-	least := returns + head + arguments + leastTests(map[uint32]int{0: read, 1: write, 12: allowed, 39: allowed, 231: allowed})
+	least := returns + head + arguments + leastTests(t, map[uint32]int{0: read, 1: write, 12: allowed, 39: allowed, 231: allowed})
 	for _, goal := range []compile.Goal{compile.Speed, compile.Size} {
 		program, err := compile.Compile(p, compile.Options{Optimize: goal})
 		if err != nil {
@@ -55,7 +58,7 @@ func TestLeastTests(t *testing.T) {
 		{map[uint32]int{8: 1, 12: 2, 40: 1, 44: 2}, 3},
 		{map[uint32]int{12: 1, 39: 1, 231: 1}, 3},
 	} {
-		if got := leastTests(test.answers); got != test.want {
+		if got := leastTests(t, test.answers); got != test.want {
 			t.Errorf("%v: %d tests, not %d", test.answers, got, test.want)
 		}
 	}
@@ -64,9 +67,10 @@ func TestLeastTests(t *testing.T) {
 // leastTests is a number of comparisons with constants than which no fewer tell
 // some numbers from those with another answer and from all that are not there.
 // Only these numbers are looked at, and those that differ from them by one or in
-// one of three bits.
-func leastTests(answers map[uint32]int) int {
-	const values = 512 // of which the numbers are
+// one of three bits. The numbers are below 512, the answers from 1 to 3, and the
+// tests at most maxTests.
+func leastTests(t *testing.T, answers map[uint32]int) int {
+	const values = 512
 	var points []uint32
 	for v := range answers {
 		for _, p := range []uint32{v, v - 1, v + 1, v ^ 1<<2, v ^ 1<<3, v ^ 1<<5} {
@@ -74,6 +78,9 @@ func leastTests(answers map[uint32]int) int {
 				points = append(points, p)
 			}
 		}
+	}
+	if len(points) > 63 {
+		t.Fatalf("%d numbers, too many for a set", len(points))
 	}
 	set := func(has func(v uint32) bool) (set uint64) {
 		for i, v := range points {
@@ -99,13 +106,15 @@ func leastTests(answers map[uint32]int) int {
 	if g.oneAnswer(all) {
 		return 0
 	}
-	for n := 1; ; n++ {
+	for n := 1; n <= maxTests; n++ {
 		var asked [maxTests]uint64
 		asked[maxTests-n] = all
 		if g.suffices(asked, n) {
 			return n
 		}
 	}
+	t.Fatalf("%v: more than %d tests", answers, maxTests)
+	return 0
 }
 
 // testGraph looks for a graph of tests by trying all.
@@ -119,7 +128,7 @@ const maxTests = 5
 
 // suffices reports whether the tests that are left tell apart the points that come
 // to each of them, which is asked in turn, and goes on to a later one or to an
-// answer. Those that are not left have all points.
+// answer. A test that was asked has all points.
 func (g *testGraph) suffices(asked [maxTests]uint64, left int) bool {
 	if left == 0 {
 		return true

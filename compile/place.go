@@ -27,7 +27,10 @@ type placer struct {
 // have more instructions than the graph's limit.
 func (g *graph) place(order binary.ByteOrder) (p bpf.Program, fits bool) {
 	none := slices.Repeat([]int{-1}, len(g.nodes))
-	pl := &placer{g: g, order: order, home: none, at: slices.Clone(none), size: make([]int, len(g.nodes)), out: make(bpf.Program, 0, len(g.nodes))}
+	pl := &placer{
+		g: g, order: order, out: make(bpf.Program, 0, len(g.nodes)),
+		home: none, at: slices.Clone(none), size: make([]int, len(g.nodes)),
+	}
 	pl.place(g.root)
 	if len(pl.out) > g.limit {
 		return nil, false

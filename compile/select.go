@@ -135,8 +135,8 @@ func (c *selector) within(n policy.Node, w policy.Word, limit int) id {
 	if done, ok := c.tests[n]; ok || c.full() {
 		return done
 	}
-	defer func(outer int) { c.regions = c.regions[:outer] }(len(c.regions))
 	var r id
+	outer := len(c.regions)
 	// Two ranges less may save no more than one test: that of a single value.
 	if q, v, ok := c.exception(n, w, limit); ok {
 		r = c.except(q, v)
@@ -149,6 +149,7 @@ func (c *selector) within(n policy.Node, w policy.Word, limit int) id {
 	} else {
 		r = c.ask(n, w)
 	}
+	c.regions = c.regions[:outer]
 	c.tests[n] = r
 	return r
 }

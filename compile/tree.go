@@ -32,7 +32,8 @@ const (
 	// maxLight those to which hardly a call goes.
 	maxExact = 192
 	maxLight = 48
-	// usualParts is as many as the largest switches of usual policies have.
+	// usualParts is as many as usual policies have in a switch that is planned
+	// whole.
 	usualParts = 64
 	// lightWeight is what hardly a call is.
 	lightWeight = wholeWeight / 8
@@ -295,8 +296,8 @@ func (c *chain) cost(price cost) cost {
 	return sum
 }
 
-// trees replaces every switch by a tree, and leaves nodes behind that nothing
-// leads to.
+// trees replaces every switch by a tree, which uses its parts up, and leaves nodes
+// behind that nothing leads to.
 func (g *graph) trees(o Options) {
 	t := &planner{graph: newGraph(g.limit)}
 	done := make([]id, len(g.nodes))

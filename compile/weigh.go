@@ -83,8 +83,9 @@ type table struct {
 // they weigh in relation to others where nothing is counted.
 type calls struct{ known, made, alike uint64 }
 
-// count counts the calls of an ABI that were made; ok is false where the answer to
-// the known ones does not depend on the number, or on more than its range.
+// count counts the calls of an ABI, those that are known and those that were made;
+// ok is false where the answer to the known ones does not depend on the number, or
+// on more than its range.
 func (g *graph) count(abi seccomp.ABI, counts map[uint32]uint64) (t table, ok bool) {
 	t.abi = abi
 	if t.arch, t.numbers, ok = g.table(abi); !ok {
@@ -94,17 +95,17 @@ func (g *graph) count(abi seccomp.ABI, counts map[uint32]uint64) (t table, ok bo
 	for nr, n := range counts {
 		t.calls[t.at(nr)].made += min(n, maxCount)
 	}
-	first, i := -1, 0
+	first, last := -1, 0 // the parts of the lowest number and of the highest
 	for nr := range syscalls.All(abi) {
-		for t.numbers[i].high < nr {
-			i++
+		for t.numbers[last].high < nr {
+			last++
 		}
 		if first < 0 {
-			first = i
+			first = last
 		}
-		t.calls[i].known++
+		t.calls[last].known++
 	}
-	return t, first >= 0 && first != i // else the policy does not list the ABI
+	return t, first >= 0 && first != last // else the policy does not list the ABI
 }
 
 // at is the part that a number comes to.
