@@ -63,7 +63,11 @@ func (c *startedContainer) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*killAfter)
 	defer cancel()
 	line := c.line.Ending(id, int(killAfter.Seconds()))
-	out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	// What is typed at the terminal must not get to it: a second Ctrl-C would
+	// leave the container there.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err == nil || strings.Contains(strings.ToLower(text), "no such container") || strings.Contains(text, "does not exist") {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callgate/callgate/container"
 	"github.com/callgate/callgate/internal/need"
 )
 
@@ -29,6 +30,31 @@ func ends(t *testing.T, cmd *exec.Cmd) int {
 	defer timer.Stop()
 	_ = cmd.Wait()
 	return cmd.ProcessState.ExitCode()
+}
+
+// TestContainerEndApart has an engine end a container while a signal gets to
+// everything that runs in the terminal.
+func TestContainerEndApart(t *testing.T) {
+	dir := t.TempDir()
+	engine := filepath.Join(dir, "docker")
+	script := "#!/bin/sh\ncut -d ' ' -f 5 /proc/$$/stat >" + dir + "/group\n"
+	if err := os.WriteFile(engine, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	line, err := container.ParseCommand([]string{engine, "run", "--name", "x", "image"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&startedContainer{line: line}).end(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "group"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group := strings.TrimSpace(string(text)); group == strconv.Itoa(syscall.Getpgrp()) {
+		t.Errorf("the engine runs in the group of the test, %s", group)
+	}
 }
 
 // TestRecordLeaves has recordings of a command end that does not end itself: at
