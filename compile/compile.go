@@ -74,9 +74,24 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 }
 
 // build is the program of a policy, and the graph behind it; nil where it does
-// not fit.
+// not fit. Rules are asked in turn only if that makes it shorter.
 func build(p *policy.Policy, order binary.ByteOrder, o Options) (*graph, bpf.Program) {
-	g, ok := lower(p.Space(), p.Root(), bpf.MaxInstructions, o)
+	inTurn := turns(p)
+	if len(inTurn) > 0 {
+		trial := o
+		trial.After = nil
+		_, asked := buildFrom(p, inTurn, order, trial)
+		_, plain := buildFrom(p, nil, order, trial)
+		if plain != nil && (asked == nil || len(plain) <= len(asked)) {
+			inTurn = nil
+		}
+	}
+	return buildFrom(p, inTurn, order, o)
+}
+
+// buildFrom is the program that asks in turn what inTurn has.
+func buildFrom(p *policy.Policy, inTurn map[policy.Node]turn, order binary.ByteOrder, o Options) (*graph, bpf.Program) {
+	g, ok := lower(p.Space(), p.Root(), inTurn, bpf.MaxInstructions, o)
 	if !ok {
 		return g, nil
 	}
@@ -111,6 +126,9 @@ func prove(program bpf.Program, p *policy.Policy, order binary.ByteOrder) error 
 		return err
 	}
 	n, err := lift.Into(p.Space(), program, order)
+	if errors.Is(err, policy.ErrTooLarge) {
+		return fmt.Errorf("compile: the program cannot be proven to be the policy: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("compile: %w: %w", ErrWrong, err)
 	}

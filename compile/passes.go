@@ -73,8 +73,8 @@ func (o Options) after(p Pass, g *graph, program bpf.Program) {
 
 // lower is the graph of a diagram, ready to be placed; ok is false where no
 // program of limit instructions has room for it.
-func lower(s *policy.Space, root policy.Node, limit int, o Options) (g *graph, ok bool) {
-	g, ok = selectWords(s, root, limit, o.Optimize)
+func lower(s *policy.Space, root policy.Node, turns map[policy.Node]turn, limit int, o Options) (g *graph, ok bool) {
+	g, ok = selectWords(s, root, turns, limit, o.Optimize)
 	o.after(selection, g, nil)
 	for _, p := range passes {
 		if !ok || p.only != nil && !slices.Contains(p.only, o.Optimize) {

@@ -27,6 +27,7 @@ type selector struct {
 	seen  []int32            // the count in which each node was seen last
 	count int32
 	plain bool // whether each word is asked about in its turn
+	turns map[policy.Node]turn
 	// regions are those that are looked at, the innermost last.
 	regions []policy.Region
 }
@@ -35,10 +36,15 @@ type selector struct {
 // before giving up: some of them are replaced by others.
 const selectSlack = 4
 
+func newSelector(s *policy.Space, limit int) *selector {
+	return &selector{graph: newGraph(limit), s: s, ways: map[policy.Node]id{}, tests: map[policy.Node]id{}}
+}
+
 // selectWords is the graph of a diagram, with nodes that nothing leads to; ok is
 // false where no program has room for it.
-func selectWords(s *policy.Space, root policy.Node, limit int, goal Goal) (g *graph, ok bool) {
-	c := &selector{graph: newGraph(limit * selectSlack), s: s, ways: map[policy.Node]id{}, tests: map[policy.Node]id{}, plain: goal == Unchanged}
+func selectWords(s *policy.Space, root policy.Node, turns map[policy.Node]turn, limit int, goal Goal) (g *graph, ok bool) {
+	c := newSelector(s, limit*selectSlack)
+	c.turns, c.plain = turns, goal == Unchanged
 	c.root = c.node(root)
 	ok = !c.full()
 	c.limit = limit
@@ -59,6 +65,9 @@ func (c *selector) node(n policy.Node) id {
 }
 
 func (c *selector) way(n policy.Node) id {
+	if r, ok := c.inTurn(n); ok {
+		return r
+	}
 	w, _, _, _ := c.s.Test(n)
 	if r, ok := c.lowFirst(n, w); ok {
 		return r
@@ -107,7 +116,7 @@ func (c *selector) redirect(n, from, to id) id {
 		switch {
 		case n == from:
 			return to
-		case x.op == opReturn || x.op == opLoad:
+		case x.op == opReturn || x.op == opLoad || c.full():
 			return n
 		case x.op == opSwitch:
 			parts := slices.Clone(c.partsOf(n))

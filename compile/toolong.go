@@ -83,9 +83,10 @@ const (
 // tooLong finds what takes most of the room.
 func tooLong(p *policy.Policy, o Options) error {
 	o.After = nil
-	n, full := count(p.Space(), p.Root(), o)
+	inTurn := turns(p)
+	n, full := count(p.Space(), p.Root(), inTurn, o)
 	e := &TooLongError{Instructions: n, AtLeast: full}
-	e.Costs = costs(p, o)
+	e.Costs = costs(p, inTurn, o)
 	slices.SortStableFunc(e.Costs, func(a, b Cost) int { return cmp.Compare(b.Instructions, a.Instructions) })
 	e.Costs = e.Costs[:min(len(e.Costs), maxCosts)]
 	rules, _ := p.Rules()
@@ -98,7 +99,7 @@ func tooLong(p *policy.Policy, o Options) error {
 }
 
 // costs are what the calls take whose answer depends on more than the number.
-func costs(p *policy.Policy, o Options) []Cost {
+func costs(p *policy.Policy, inTurn map[policy.Node]turn, o Options) []Cost {
 	var out []Cost
 	s, counted, seen := p.Space(), 0, map[policy.Node]bool{}
 	for _, abi := range seccomp.ABIs() {
@@ -110,7 +111,7 @@ func costs(p *policy.Policy, o Options) []Cost {
 				continue
 			}
 			seen[r.Then] = true
-			n, _ := count(s, r.Then, o)
+			n, _ := count(s, r.Then, inTurn, o)
 			counted += n
 			out = append(out, Cost{ABI: abi, Numbers: policy.Range{Low: r.Low, High: r.High}, Instructions: n})
 		}
@@ -120,8 +121,8 @@ func costs(p *policy.Policy, o Options) []Cost {
 
 // count is the number of instructions that n takes, and whether counting stopped
 // there.
-func count(s *policy.Space, n policy.Node, o Options) (instructions int, full bool) {
-	g, ok := lower(s, n, countLimit, o)
+func count(s *policy.Space, n policy.Node, inTurn map[policy.Node]turn, o Options) (instructions int, full bool) {
+	g, ok := lower(s, n, inTurn, countLimit, o)
 	if !ok {
 		return countLimit, true
 	}

@@ -191,6 +191,10 @@ func (s *Space) values(abi seccomp.ABI, cases []conditions, arg int, yes, no Nod
 	return s.split(f, 0, values, no)
 }
 
+// Where is the set of calls through abi whose arguments are such that all of some
+// conditions hold. Of the calls it looks at the arguments only.
+func (s *Space) Where(abi seccomp.ABI, when []Condition) Node { return s.where(abi, when, True, False) }
+
 // where answers yes where all conditions hold, and no elsewhere. They are joined
 // from the last tested to the first.
 func (s *Space) where(abi seccomp.ABI, when conditions, yes, no Node) Node {
