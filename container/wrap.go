@@ -98,12 +98,15 @@ func (c *Command) flagsStart() int {
 }
 
 // String is the command line as a shell takes it.
-func (c *Command) String() string {
-	words := make([]string, len(c.Args))
-	for i, arg := range c.Args {
-		words[i] = shellQuote(arg)
+func (c *Command) String() string { return ShellWords(c.Args) }
+
+// ShellWords are words in one line, as a POSIX shell takes them.
+func ShellWords(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = shellQuote(word)
 	}
-	return quoted(words)
+	return strings.Join(out, " ")
 }
 
 // shellQuote quotes a word that a POSIX shell would not take as it is.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/callgate/callgate/bpf"
 	"github.com/callgate/callgate/compile"
+	"github.com/callgate/callgate/container"
 	"github.com/callgate/callgate/internal/source"
 	"github.com/callgate/callgate/kernel"
 	"github.com/callgate/callgate/policy"
@@ -291,19 +292,7 @@ func (r *runner) compare(name string) string {
 	if strings.HasPrefix(name, "-") {
 		name = "./" + name
 	}
-	return shellWords(append(words, name))
-}
-
-// shellWords are words as a shell reads them.
-func shellWords(words []string) string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = w
-		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") != "" {
-			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(out, " ")
+	return container.ShellWords(append(words, name))
 }
 
 // replace turns this process into the command.
