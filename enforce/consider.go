@@ -21,8 +21,8 @@ type Candidate struct {
 
 // Consider lists the decisions that a call may get of which only the arguments
 // with their bit set in known are known: the first whose conditions hold is what
-// [Filter.Decide] says, and the last has none. ok is false where no order of the rules says so, because
-// libseccomp compares otherwise than they say.
+// [Filter.Decide] says, and the last has none. ok is false where no order of the
+// rules says so, because libseccomp compares otherwise than they say.
 //
 // It puts the rules in the order in which they decide: next is one that decides
 // all that is left and that its conditions hold for. The order exists exactly
