@@ -76,7 +76,7 @@ func Compile(p *policy.Policy, o Options) (bpf.Program, error) {
 // build is the program of a policy, and the graph behind it; nil where it does
 // not fit. Rules are asked in turn only if that makes it shorter.
 func build(p *policy.Policy, order binary.ByteOrder, o Options) (*graph, bpf.Program) {
-	inTurn := turns(p)
+	inTurn := turns(p, o.Optimize)
 	if len(inTurn) > 0 {
 		trial := o
 		trial.After = nil

@@ -54,7 +54,7 @@ func sizes(t *testing.T, f func(t *testing.T, p *policy.Policy, build func(limit
 					t.Fatal(err)
 				}
 				f(t, p, func(limit int) (bpf.Program, bool) {
-					g, ok := lower(p.Space(), p.Root(), turns(p), limit, Options{})
+					g, ok := lower(p.Space(), p.Root(), turns(p, Speed), limit, Options{})
 					if !ok {
 						return nil, false
 					}

@@ -83,7 +83,7 @@ const (
 // tooLong finds what takes most of the room.
 func tooLong(p *policy.Policy, o Options) error {
 	o.After = nil
-	inTurn := turns(p)
+	inTurn := turns(p, o.Optimize)
 	n, full := count(p.Space(), p.Root(), inTurn, o)
 	e := &TooLongError{Instructions: n, AtLeast: full}
 	e.Costs = costs(p, inTurn, o)

@@ -24,10 +24,10 @@ type turn struct {
 }
 
 // turns are the diagrams over arguments that more than a few rules with masks have
-// made, with what these rules ask.
-func turns(p *policy.Policy) map[policy.Node]turn {
+// made, with what these rules ask; none where nothing is to be good at.
+func turns(p *policy.Policy, goal Goal) map[policy.Node]turn {
 	rules, ok := p.Rules()
-	if !ok {
+	if !ok || goal == Unchanged {
 		return nil
 	}
 	var withMasks []policy.Rule
@@ -68,7 +68,7 @@ func turns(p *policy.Policy) map[policy.Node]turn {
 // none are known for n, or that takes no fewer nodes than to tell apart what n does.
 func (c *selector) inTurn(n policy.Node) (way id, ok bool) {
 	t, ok := c.turns[n]
-	if !ok || c.plain {
+	if !ok {
 		return 0, false
 	}
 	inTurn := newSelector(c.s, bpf.MaxInstructions)

@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/callgate/callgate/compile"
@@ -12,6 +13,9 @@ import (
 // Masks do not multiply: a rule takes what it asks, and the rest is there once.
 func TestMasks(t *testing.T) {
 	r := arbitrary.New(1)
+	pair := func(arg policy.Arg) func(int) []policy.Condition {
+		return func(i int) []policy.Condition { return []policy.Condition{arg.Masked(1<<i|1<<(i+12), 1<<i)} }
+	}
 	for _, test := range []struct {
 		name     string
 		n, of    int // rules, and the most instructions of one
@@ -20,21 +24,15 @@ func TestMasks(t *testing.T) {
 		syscall  string
 		fallback seccomp.Action
 	}{
-		{"pairs of bits", 12, 3, func(i int) []policy.Condition {
-			return []policy.Condition{policy.Arg(1).Masked(1<<i|1<<(i+12), 1<<i)}
-		}, []seccomp.ABI{seccomp.X86_64}, "ioctl", seccomp.ReturnErrno(seccomp.EPERM)},
+		{"pairs of bits", 12, 3, pair(1), []seccomp.ABI{seccomp.X86_64}, "ioctl", seccomp.ReturnErrno(seccomp.EPERM)},
 		{"bits of both halves", 40, 6, func(int) []policy.Condition {
 			return []policy.Condition{policy.Arg(1).Masked(r.Uint64()|1|1<<63, r.Uint64())}
 		}, []seccomp.ABI{seccomp.X86_64}, "ioctl", seccomp.KillProcess},
 		{"two arguments", 12, 6, func(i int) []policy.Condition {
-			return []policy.Condition{policy.Arg(0).Masked(1<<i|1<<(i+12), 1<<i), policy.Arg(3).Masked(1<<(i+12)|1<<i, 1<<i)}
+			return slices.Concat(pair(0)(i), pair(3)(i))
 		}, []seccomp.ABI{seccomp.S390X}, "ioctl", seccomp.Allow},
-		{"three ABIs", 12, 3, func(i int) []policy.Condition {
-			return []policy.Condition{policy.Arg(1).Masked(1<<i|1<<(i+12), 1<<i)}
-		}, []seccomp.ABI{seccomp.X86_64, seccomp.X86, seccomp.X32}, "fcntl", seccomp.Log},
-		{"by itself and through a multiplexer", 12, 9, func(i int) []policy.Condition {
-			return []policy.Condition{policy.Arg(2).Masked(1<<i|1<<(i+12), 1<<i)}
-		}, []seccomp.ABI{seccomp.X86}, "semget", seccomp.ReturnErrno(seccomp.EBADF)},
+		{"three ABIs", 12, 3, pair(1), []seccomp.ABI{seccomp.X86_64, seccomp.X86, seccomp.X32}, "fcntl", seccomp.Log},
+		{"by itself and through a multiplexer", 12, 9, pair(2), []seccomp.ABI{seccomp.X86}, "semget", seccomp.ReturnErrno(seccomp.EBADF)},
 	} {
 		b := policy.New(test.fallback, test.abis...).Allow("getpid", "exit_group")
 		for i := range test.n {
